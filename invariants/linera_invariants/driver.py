@@ -1,0 +1,253 @@
+"""Clients at work: drives the strategies of ``linera_reference.client`` over ``network.step``, keeping the trace.
+
+The driver decides nothing about the protocol. It carries what a strategy asks for to the validators that answer, one
+action of the network at a time, so that every run is a run of the model.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from linera_reference.block import Request, Transaction
+from linera_reference.certificate import Certificate, Vote, VotePayload
+from linera_reference.chain import Chain
+from linera_reference.client import (
+    Goal,
+    LocalNode,
+    View,
+    collect,
+    goals_after,
+    goals_from_received,
+    is_reached,
+    learn,
+    next_transfer,
+    propose,
+    receive_waiting,
+    track,
+    view_of,
+)
+from linera_reference.crypto import Signer
+from linera_reference.identifiers import ChainId
+from linera_reference.network import Action, CastVote, Certify, Deliver, Network, Propose, Resend, World, step
+from linera_reference.notation import PublicKey
+from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.rejections import Accepted, Outcome, Rejected
+from linera_reference.validator import chain_info, chain_of, download, genesis_validator, payload_of, received_since
+
+ATTEMPTS = 3
+"""A proposal is tried, brought up to date for its chain, then for its messages: never more (L10)."""
+
+
+@frozen
+class Step:
+    """One action of a run and how it ended; ``actor`` is the client that caused it, if one did."""
+
+    action: Action
+    outcome: Outcome[World]
+    actor: str | None = None
+
+
+@define
+class Client:
+    """A user: a name, a key, and a local node."""
+
+    name: str
+    signer: Signer
+    node: LocalNode
+
+    def chain(self, chain_id: ChainId) -> Chain:
+        """Return the local view of a chain."""
+        return chain_of(self.node.validator, chain_id)
+
+
+@define
+class Driver:
+    """A run of the network.
+
+    ``offline`` validators answer nothing; Byzantine ones vote for anything asked if ``complicit``, else stay silent.
+    With ``settling``, a validator delivers its own cross-chain requests at once; without, somebody else must.
+    """
+
+    network: Network
+    world: World
+    offline: set[PublicKey] = field(factory=set)
+    complicit: bool = False
+    settling: bool = True
+    trace: list[Step] = field(factory=list)
+    observe: Callable[[World, Step, World], None] | None = None
+    actor: str | None = None
+
+    # --- single actions ---
+
+    def act(self, action: Action) -> Outcome[World]:
+        """Take one action of the network and remember it."""
+        before, outcome = self.world, step(self.network, self.world, action)
+        if isinstance(outcome, Accepted):
+            self.world = outcome.state
+        self.trace.append(Step(action, outcome, self.actor))
+        if self.observe is not None:
+            self.observe(before, self.trace[-1], self.world)
+        return outcome
+
+    def deliver(self, key: PublicKey, item: Any) -> Outcome[World]:
+        """Deliver something to a validator, then what it sends to itself (when settling)."""
+        outcome = self.act(Deliver(key, item))
+        if isinstance(outcome, Accepted) and self.settling:
+            self.settle(key, outcome.outputs)
+        return outcome
+
+    def settle(self, key: PublicKey, outputs: Iterable[Any]) -> None:
+        """Deliver the cross-chain requests among outputs, and their answers."""
+        for item in outputs:
+            if isinstance(item, UpdateRecipient | ConfirmUpdatedRecipient):
+                self.deliver(key, item)
+
+    def resend(self, key: PublicKey, chain_id: ChainId) -> None:
+        """Make a validator send the pending cross-chain requests of a chain again."""
+        outcome = self.act(Resend(key, chain_id))
+        if isinstance(outcome, Accepted):
+            self.settle(key, outcome.outputs)
+
+    # --- who answers ---
+
+    def online(self) -> list[PublicKey]:
+        """Return the correct validators that answer, sorted."""
+        return [key for key in sorted(self.world.validators) if key not in self.offline]
+
+    def view(self, key: PublicKey) -> View:
+        """Return what a correct validator says about chains."""
+        return view_of(self.world.validators[key])
+
+    # --- clients ---
+
+    def client(self, name: str, signer: Signer, *chains: ChainId) -> Client:
+        """Start a client from the genesis configuration, tracking some chains."""
+        node = LocalNode(genesis_validator(self.network.genesis))
+        for chain_id in chains:
+            node = track(self.network.context, node, chain_id)
+        return Client(name, signer, node)
+
+    def learn(self, client: Client, certificate: Certificate) -> Outcome[LocalNode]:
+        """Let the local node handle a certificate."""
+        outcome = learn(self.network.context, client.node, certificate)
+        if isinstance(outcome, Accepted):
+            client.node = outcome.state
+        return outcome
+
+    def upload(self, client: Client, key: PublicKey, goal: Goal) -> bool:
+        """Bring a validator to a goal with what the client has; whether it got there."""
+        ahead = view_of(client.node.validator)
+        last = None
+        while (transfer := next_transfer(self.view(key), ahead, goal)) is not None and transfer != last:
+            chain_id, height = last = transfer
+            found = download(client.chain(chain_id), height, height + 1)
+            if not found:
+                break
+            self.deliver(key, found[0])
+        return is_reached(self.view(key), goal)
+
+    def fetch(self, client: Client, key: PublicKey, goal: Goal) -> bool:
+        """Bring the local node to a goal with what a validator has; whether it got there."""
+        last, ahead = None, self.view(key)
+        while (transfer := next_transfer(view_of(client.node.validator), ahead, goal)) is not None and transfer != last:
+            chain_id, height = last = transfer
+            found = download(chain_of(self.world.validators[key], chain_id), height, height + 1)
+            if not found:
+                break
+            self.learn(client, found[0])
+        return is_reached(view_of(client.node.validator), goal)
+
+    def synchronize(self, client: Client, chain_id: ChainId) -> None:
+        """Download a chain and the blocks that sent messages to it, from every validator that answers."""
+        client.node = track(self.network.context, client.node, chain_id)
+        for key in self.online():
+            chain = chain_of(self.world.validators[key], chain_id)
+            self.fetch(client, key, Goal(chain_id, chain_info(chain).next_height))
+            for goal in goals_from_received(client.node, [received_since(chain, 0)]):
+                self.fetch(client, key, goal)
+
+    def submit(self, client: Client, key: PublicKey, request: Request) -> Outcome[World]:
+        """Ask one validator for its vote, bringing it up to date when that is why it refuses."""
+        outcome = self.deliver(key, request)
+        for _ in range(ATTEMPTS - 1):
+            if isinstance(outcome, Accepted) or not goals_after(request, outcome):
+                break
+            for goal in goals_after(request, outcome):
+                self.upload(client, key, goal)
+            outcome = self.deliver(key, request)
+        return outcome
+
+    def ask_byzantine(self, payload: VotePayload) -> None:
+        """Let complicit Byzantine validators vote."""
+        for key in sorted(self.network.byzantine):
+            if self.complicit and key not in self.offline:
+                self.act(CastVote(key, payload))
+
+    def votes_for(self, payload: VotePayload) -> list[Vote]:
+        """Return the votes cast on a payload, by sorted validator."""
+        return sorted((v for v in self.world.votes if v.payload == payload), key=lambda v: v.validator)
+
+    def propose(self, client: Client, chain_id: ChainId, transactions: tuple[Transaction, ...]) -> Outcome[LocalNode]:
+        """Build the next block, remember it locally and publish the request."""
+        outcome = propose(self.network.context, client.node, client.signer, chain_id, transactions)
+        if isinstance(outcome, Accepted):
+            client.node = outcome.state
+            self.act(Propose(outcome.outputs[0]))
+        return outcome
+
+    def certify_pending(self, client: Client, chain_id: ChainId) -> Certificate | None:
+        """Form the certificate of the pending block from the votes cast so far, if they are a quorum."""
+        pending = client.chain(chain_id).localized.pending
+        if pending is None:
+            return None
+        votes = self.votes_for(payload_of(self.network.context, pending))
+        formed = collect(self.network.context, client.node, chain_id, votes)
+        if formed is None:
+            return None
+        outcome = self.act(Certify(pending, tuple(signer for signer, _ in formed.signatures)))
+        return outcome.outputs[0] if isinstance(outcome, Accepted) else None
+
+    def extend(
+        self, client: Client, chain_id: ChainId, transactions: tuple[Transaction, ...]
+    ) -> Certificate | Rejected | None:
+        """Extend a chain: propose, gather votes up to a quorum, certify, and broadcast the certificate.
+
+        Returns the rejection if the block is invalid locally, ⊥ if no quorum answered.
+        """
+        self.actor = client.name
+        outcome = self.propose(client, chain_id, transactions)
+        if isinstance(outcome, Rejected):
+            return outcome
+        return self.finish(client, chain_id, outcome.outputs[0])
+
+    def finish(self, client: Client, chain_id: ChainId, request: Request) -> Certificate | None:
+        """Gather votes for a pending request, then certify and broadcast; ⊥ if no quorum answered."""
+        pending = client.chain(chain_id).localized.pending
+        certificate = None
+        if pending is not None:
+            self.ask_byzantine(payload_of(self.network.context, pending))
+        for key in self.online():
+            self.submit(client, key, request)
+            certificate = self.certify_pending(client, chain_id)
+            if certificate is not None:
+                break
+        if certificate is not None:
+            self.learn(client, certificate)
+            self.broadcast(client, chain_id)
+        return certificate
+
+    def broadcast(self, client: Client, chain_id: ChainId) -> None:
+        """Bring every validator that answers up to the client's height of a chain."""
+        height = client.chain(chain_id).consistent.next_height
+        for key in self.online():
+            self.upload(client, key, Goal(chain_id, height))
+
+    def receive_all(self, client: Client, chain_id: ChainId) -> tuple[Transaction, ...]:
+        """Return transactions that consume every message waiting at the local node."""
+        return receive_waiting(client.chain(chain_id))
+
+
+def with_context(network: Network, **changes: Any) -> Network:
+    """Return a network whose handlers take other parameters."""
+    return evolve(network, context=evolve(network.context, **changes))

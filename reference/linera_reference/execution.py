@@ -1,0 +1,165 @@
+"""Algorithm 1: the execution of a block on one chain (section 2.7)."""
+
+from typing import Any
+
+from attrs import evolve, frozen
+
+from .block import Block, ChangeKey, CloseChain, Execute, ExecutedBlock, OpenChain, Receive, Transaction
+from .certificate import Certificate
+from .chain import Chain, distinct, hashed_state, inbox_of, owed_messages, put_inbox, schedule_messages
+from .containers import fold
+from .context import Context
+from .identifiers import ChainId, child
+from .inbox import remove
+from .messages import Create, Message, OutgoingMessage
+from .notation import MAX_U64, Hash, PublicKey, rule, support, u64
+from .rejections import Reason, require
+from .rules import AnticipationRule
+
+
+@frozen
+class Staged:
+    """A chain after the transactions of a block, before the block is committed."""
+
+    chain: Chain
+    executed: ExecutedBlock
+
+
+@frozen
+class Running:
+    """What transactions change: owner, application state, and the messages of the last transaction."""
+
+    owner: PublicKey | None
+    state: Any
+    messages: tuple[OutgoingMessage, ...] = ()
+
+
+@rule("WP-2.7-OPEN-CHAIN")
+def open_chain(chain_id: ChainId, index: u64, running: Running, transaction: OpenChain) -> Running:
+    """Ask for the creation of the child with this transaction's index. Rejects: INVALID_NEW_CHAIN_ID. Section 2.7."""
+    expected = child(chain_id, index)
+    require(transaction.chain_id == expected, Reason.INVALID_NEW_CHAIN_ID, expected)
+    return Running(running.owner, running.state, (OutgoingMessage(expected, Create(transaction.owner)),))
+
+
+@rule("WP-2.7-CHANGE-KEY")
+def change_key(running: Running, transaction: ChangeKey) -> Running:
+    """Hand the chain over. Section 2.7."""
+    return Running(transaction.owner, running.state)
+
+
+@rule("WP-2.7-CLOSE-CHAIN")
+def close_chain(running: Running) -> Running:
+    """Deactivate the chain. Section 2.7."""
+    return Running(None, running.state)
+
+
+@rule("WP-2.7-EXECUTE")
+def execute_operation(context: Context, chain_id: ChainId, running: Running, transaction: Execute) -> Running:
+    """Run a user operation. Rejects: what the application rejects. Section 2.7."""
+    effect = context.application.execute_operation(chain_id, running.state, transaction.operation)
+    return Running(running.owner, effect.state, effect.messages)
+
+
+@rule("WP-2.7-RECEIVE")
+def execute_message(context: Context, chain_id: ChainId, running: Running, transaction: Receive) -> Running:
+    """Execute a picked message; ``Create`` took effect on arrival.
+
+    Rejects: what the application rejects. Section 2.7.
+    """
+    content = transaction.message.content
+    if isinstance(content, Create):
+        return Running(running.owner, running.state)
+    effect = context.application.execute_message(chain_id, running.state, transaction.message.origin, content.payload)
+    return Running(running.owner, effect.state, effect.messages)
+
+
+@rule("WP-2.7-EXECUTE-BLOCK")
+def execute_transaction(
+    context: Context, chain_id: ChainId, index: u64, running: Running, transaction: Transaction
+) -> Running:
+    """Execute one transaction; none may follow CloseChain.
+
+    Rejects: CHAIN_CLOSED, then the errors of the transaction. Section 2.7.
+    """
+    require(running.owner is not None, Reason.CHAIN_CLOSED)
+    match transaction:
+        case Execute():
+            return execute_operation(context, chain_id, running, transaction)
+        case Receive():
+            return execute_message(context, chain_id, running, transaction)
+        case OpenChain():
+            return open_chain(chain_id, index, running, transaction)
+        case ChangeKey():
+            return change_key(running, transaction)
+        case CloseChain():
+            return close_chain(running)
+
+
+@rule("WP-2.7-RECEIVE", "WP-2.6-ANTICIPATION")
+def consume_messages(chain: Chain, block: Block) -> Chain:
+    """Take every received message out of its inbox, by sorted origin and in block order inside an origin.
+
+    A message that is not there is consumed by anticipation. Rejects: UNEXPECTED_MESSAGE, INCORRECT_MESSAGE_ORDER,
+    ARITHMETIC. Section 2.7.
+    """
+
+    def step(chain: Chain, message: Message) -> Chain:
+        # A block cannot consume what it is about to send.
+        future = message.origin == chain.chain_id and message.height >= block.height
+        require(not future, Reason.UNEXPECTED_MESSAGE, message)
+        return put_inbox(chain, message.origin, remove(inbox_of(chain, message.origin), message))
+
+    messages = [t.message for t in block.transactions if isinstance(t, Receive)]
+    return fold(step, chain, sorted(messages, key=lambda m: m.origin))
+
+
+@rule("WP-2.7-EXECUTE-BLOCK")
+def execute_block(context: Context, chain: Chain, block: Block) -> Staged:
+    """Execute a block on a copy of the chain: inbox removals, then the transactions, then the hash of the state.
+
+    Rejects: the errors of ``consume_messages``, ARITHMETIC (transaction count), then those of each transaction.
+    Section 2.7.
+    """
+    chain = consume_messages(chain, block)
+    part = chain.consistent
+    count = part.tx_count + len(block.transactions)
+    require(count <= MAX_U64, Reason.ARITHMETIC, count)
+    running = Running(part.owner, part.state)
+    out: list[OutgoingMessage] = []
+    for index, transaction in enumerate(block.transactions, part.tx_count):
+        running = execute_transaction(context, chain.chain_id, index, running, transaction)
+        out += running.messages
+    part = evolve(part, owner=running.owner, state=running.state, tx_count=count)
+    executed = ExecutedBlock(block, tuple(out), context.scheme.hash(hashed_state(part)))
+    return Staged(evolve(chain, consistent=part), executed)
+
+
+@rule("WP-2.7-BLOCK-IS-VALID", "WP-2.6-ANTICIPATION")
+def check_not_anticipated(context: Context, staged: Staged) -> None:
+    """Accept a staged block whose messages were all received (baseline: no message of the inbox is owed at all).
+
+    Rejects: MISSING_CROSS_CHAIN_UPDATE with the owed (origin, height) pairs, sorted. Section 2.7.
+    """
+    owed = owed_messages(staged.chain)
+    if context.rules.anticipation is AnticipationRule.THIS_PROPOSAL:
+        owed &= {t.message for t in staged.executed.block.transactions if isinstance(t, Receive)}
+    require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))
+
+
+@support
+def senders_of(messages: frozenset[Message]) -> tuple[tuple[ChainId, u64], ...]:
+    """Return the (origin, height) of the blocks that sent some messages, sorted."""
+    return tuple(sorted({(message.origin, message.height) for message in messages}))
+
+
+@rule("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING")
+def commit_block(staged: Staged, block_hash: Hash, certificate: Certificate) -> Chain:
+    """Make a certified block part of the chain: height, hash, log, outboxes; nothing stays pending. Section 2.7."""
+    chain, height = staged.chain, staged.executed.block.height
+    part = chain.consistent
+    part = evolve(part, next_height=height + 1, block_hash=block_hash, log=part.log.append(block_hash))
+    recipients = distinct(tuple(message.recipient for message in staged.executed.messages))
+    local = schedule_messages(chain.localized, recipients, height)
+    local = evolve(local, pending=None, certificates=local.certificates.append(certificate))
+    return Chain(chain.chain_id, part, local)

@@ -1,0 +1,398 @@
+"""Algorithm 2, cross-chain requests and services: what a validator does with each input (sections 2.5, 2.8, A.2).
+
+A handler reads and writes the view of one chain. Repeating an accepted input at once changes nothing, and the answer
+is a function of the state.
+"""
+
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from attrs import evolve, frozen
+from immutables import Map
+
+from .block import ExecutedBlock, Request, request_is_authentic
+from .certificate import Certificate, Kind, VotePayload, check_certificate, sign_vote
+from .certification import already_voted, check_active, check_kind, check_proposer
+from .chain import Chain, activate, confirm_messages, inbox_of, is_closed, put_inbox
+from .committee import Committee
+from .containers import Queue, fold
+from .context import Context
+from .crypto import Signer
+from .execution import check_not_anticipated, commit_block, execute_block
+from .identifiers import ChainId, check_identifier, is_ancestor, parent
+from .inbox import add, next_height_to_receive
+from .messages import Create, Message
+from .notation import MAX_U64, Hash, PublicKey, rule, support, u64
+from .outbox import ConfirmUpdatedRecipient, UpdateRecipient, delivered_up_to
+from .rejections import Accepted, Outcome, Reason, Rejected, require, transition
+
+Input: TypeAlias = Request | Certificate | UpdateRecipient | ConfirmUpdatedRecipient
+
+
+@frozen
+class ChainInfo:
+    """What a node says about a chain: nothing in it is evidence."""
+
+    chain_id: ChainId
+    created: bool
+    owner: PublicKey | None
+    next_height: u64
+    block_hash: Hash | None
+    creation_height: u64 | None
+    received: u64
+
+
+# --- Algorithm 2 -------------------------------------------------------------------------------------------------
+
+
+@transition
+@rule("WP-2.8-HANDLE-REQUEST")
+def handle_request(context: Context, chain: Chain, request: Request, signer: Signer | None) -> Accepted[Chain]:
+    """Validate a proposed block and vote for it; a node without a key (``signer`` ⊥) only remembers it.
+
+    Outputs: the vote, then all pending cross-chain requests. Rejects, in order: INACTIVE_CHAIN, CHAIN_CLOSED,
+    INVALID_OWNER, INVALID_SIGNATURE, UNEXPECTED_BLOCK_HEIGHT, UNEXPECTED_PREVIOUS_BLOCK_HASH, INVALID_BLOCK_HEIGHT,
+    INVALID_BLOCK_PROPOSAL, PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, then the errors of execution, then
+    MISSING_CROSS_CHAIN_UPDATE. Section 2.8, Algorithm 2.
+    """
+    block, part = request.block, chain.consistent
+    check_active(part.created, part.owner)
+    check_proposer(part.owner, request.owner)
+    require(request_is_authentic(context.scheme, request), Reason.INVALID_SIGNATURE)
+    check_chaining(part.next_height, part.block_hash, block.height, block.previous_hash)
+    executed = already_voted(chain.localized.pending, block, request.round)
+    if executed is None:
+        staged = execute_block(context, chain, block)
+        check_not_anticipated(context, staged)
+        executed = staged.executed
+        chain = evolve(chain, localized=evolve(chain.localized, pending=executed))
+    votes = () if signer is None else (sign_vote(context.scheme, signer, payload_of(context, executed)),)
+    return Accepted(chain, (*votes, *cross_chain_requests(chain)))
+
+
+@rule("WP-2.4-CHAINING")
+def check_chaining(next_height: u64, last: Hash | None, height: u64, previous: Hash | None) -> None:
+    """Accept a proposal on top of the last block.
+
+    Rejects: UNEXPECTED_BLOCK_HEIGHT, UNEXPECTED_PREVIOUS_BLOCK_HASH, INVALID_BLOCK_HEIGHT. Section 2.4.
+    """
+    require(height == next_height, Reason.UNEXPECTED_BLOCK_HEIGHT, next_height)
+    require(previous == last, Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH, last)
+    require(height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT, height)
+
+
+@rule("WP-2.8-VOTE")
+def payload_of(context: Context, executed: ExecutedBlock) -> VotePayload:
+    """Return what a vote to confirm an executed block of a single-owner chain signs. Section 2.8."""
+    return VotePayload(Kind.CONFIRMED, context.scheme.hash(executed), 0)
+
+
+@transition
+@rule("WP-2.8-HANDLE-CERTIFICATE")
+def handle_certificate(context: Context, chain: Chain, certificate: Certificate) -> Accepted[Chain]:
+    """Extend the chain with a certified block; below the next height nothing is checked and nothing changes.
+
+    Outputs: the chain's info, then all pending cross-chain requests. Rejects, in order: INACTIVE_CHAIN, CHAIN_CLOSED,
+    MISSING_EARLIER_BLOCKS (detail: the next height), then those of ``apply_certificate``. Section 2.8, Algorithm 2.
+    """
+    part, height = chain.consistent, certificate.executed.block.height
+    require(part.created, Reason.INACTIVE_CHAIN)
+    if height >= part.next_height:
+        require(part.owner is not None, Reason.CHAIN_CLOSED)
+        require(height == part.next_height, Reason.MISSING_EARLIER_BLOCKS, part.next_height)
+        chain = apply_certificate(context, chain, certificate)
+    return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))
+
+
+@rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.4-EXECUTED-BLOCK")
+def apply_certificate(context: Context, chain: Chain, certificate: Certificate) -> Chain:
+    """Verify a certificate of the next height, execute its block and commit it.
+
+    Rejects, in order: UNEXPECTED_CERTIFICATE_KIND, CERTIFICATE_VALIDATOR_REUSE, INVALID_CERTIFICATE_SIGNER,
+    CERTIFICATE_REQUIRES_QUORUM, INVALID_SIGNATURE, INVALID_BLOCK_HEIGHT, INVALID_BLOCK_CHAINING, the errors of
+    execution, INCORRECT_MESSAGES, INCORRECT_STATE_HASH. Section 2.8.
+    """
+    executed, last = certificate.executed, chain.consistent.block_hash
+    check_kind(certificate.kind)
+    block_hash = check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)
+    require(executed.block.height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT)
+    require(executed.block.previous_hash == last, Reason.INVALID_BLOCK_CHAINING, last)
+    staged = execute_block(context, chain, executed.block)
+    require(staged.executed.messages == executed.messages, Reason.INCORRECT_MESSAGES, staged.executed.messages)
+    require(staged.executed.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, staged.executed.state_hash)
+    return commit_block(staged, block_hash, certificate)
+
+
+# --- Cross-chain requests ----------------------------------------------------------------------------------------
+
+
+@rule("WP-2.5-REQUEST")
+def cross_chain_requests(chain: Chain) -> tuple[UpdateRecipient, ...]:
+    """Return one request per non-empty outbox, carrying all of it, by sorted recipient. Section A.2."""
+    return tuple(update_recipient(chain, recipient) for recipient in sorted(chain.localized.outboxes))
+
+
+@rule("WP-2.5-REQUEST")
+def update_recipient(chain: Chain, recipient: ChainId) -> UpdateRecipient:
+    """Return the request that carries the whole outbox of one recipient. Section A.2."""
+    local = chain.localized
+    blocks = tuple(local.certificates.get(height) for height in local.outboxes[recipient].queue)
+    return UpdateRecipient(chain.chain_id, recipient, tuple(c for c in blocks if c is not None))
+
+
+@rule("WP-A.2-SELECT")
+def check_batch(request: UpdateRecipient) -> None:
+    """Accept a non-empty batch of confirmed blocks of the sender, of increasing height, each with a message for us.
+
+    Rejects: INVALID_CROSS_CHAIN_REQUEST. Section A.2.
+    """
+    last = -1
+    require(len(request.certificates) > 0, Reason.INVALID_CROSS_CHAIN_REQUEST)
+    for certificate in request.certificates:
+        block = certificate.executed.block
+        genuine = certificate.kind is Kind.CONFIRMED and block.chain_id == request.sender and block.height > last
+        useful = any(m.recipient == request.recipient for m in certificate.executed.messages)
+        require(genuine and useful, Reason.INVALID_CROSS_CHAIN_REQUEST, block.height)
+        last = block.height
+
+
+@rule("WP-A.2-SELECT")
+def select(request: UpdateRecipient, next_height: u64) -> tuple[Certificate, ...]:
+    """Return the blocks of a batch that were not received yet. Section A.2."""
+    return tuple(c for c in request.certificates if c.executed.block.height >= next_height)
+
+
+@rule("WP-2.5-CREATE")
+def create_chain(context: Context, chain: Chain, content: Create, height: u64) -> Chain:
+    """Activate the recipient as its parent's block demands. Rejects: CHAIN_ALREADY_EXISTS. Section 2.5."""
+    require(not chain.consistent.created, Reason.CHAIN_ALREADY_EXISTS)
+    state = context.application.initial_state()
+    return evolve(chain, consistent=activate(chain.consistent, content.owner, state, height))
+
+
+@rule("WP-A.1-RECEIVE-BLOCK", "WP-2.6-RECEIVED")
+def receive_block(context: Context, chain: Chain, certificate: Certificate) -> Chain:
+    """Deliver the messages of one certified block, in order, and log the block as received.
+
+    Rejects: CHAIN_ALREADY_EXISTS, INCORRECT_MESSAGE_ORDER, UNEXPECTED_MESSAGE, ARITHMETIC. Section A.1.
+    """
+    block = certificate.executed.block
+    for message in sent_messages(context, certificate, chain.chain_id):
+        if isinstance(message.content, Create):
+            chain = create_chain(context, chain, message.content, block.height)
+        chain = put_inbox(chain, block.chain_id, add(inbox_of(chain, block.chain_id), message))
+    received = chain.localized.received.append((block.chain_id, block.height))
+    return evolve(chain, localized=evolve(chain.localized, received=received))
+
+
+@rule("WP-A.1-RECEIVE-BLOCK")
+def sent_messages(context: Context, certificate: Certificate, recipient: ChainId) -> tuple[Message, ...]:
+    """Return the messages that a certified block sends to one recipient, as its inbox holds them. Section A.1."""
+    block, block_hash = certificate.executed.block, context.scheme.hash(certificate.executed)
+    return tuple(
+        Message(block.chain_id, block.height, index, block_hash, message.content)
+        for index, message in enumerate(certificate.executed.messages)
+        if message.recipient == recipient
+    )
+
+
+@transition
+@rule("WP-A.2-UPDATE-RECIPIENT", "WP-A.2-REPEAT-ACK")
+def handle_update_recipient(context: Context, chain: Chain, request: UpdateRecipient) -> Accepted[Chain]:
+    """Deliver a batch; a batch that was fully received is acknowledged again.
+
+    Outputs: the acknowledgement. Rejects, in order: INVALID_CROSS_CHAIN_REQUEST, the errors of ``receive_block``,
+    then, with nothing saved, INACTIVE_CHAIN, CHAIN_CLOSED. Section A.2.
+    """
+    check_batch(request)
+    inbox = inbox_of(chain, request.sender)
+    selected = select(request, next_height_to_receive(inbox))
+    if selected:
+        chain = fold(lambda c, certificate: receive_block(context, c, certificate), chain, selected)
+        if not context.tracks_inactive:
+            check_active(chain.consistent.created, chain.consistent.owner)
+        inbox = inbox_of(chain, request.sender)
+    last = next_height_to_receive(inbox) - 1
+    return Accepted(chain, (ConfirmUpdatedRecipient(request.sender, request.recipient, last),))
+
+
+@transition
+@rule("WP-A.2-CONFIRM-UPDATED-RECIPIENT")
+def handle_confirm_updated_recipient(chain: Chain, answer: ConfirmUpdatedRecipient) -> Accepted[Chain]:
+    """Drop acknowledged heights from an outbox; nothing happens where none is queued. Never rejects. Section A.2."""
+    local = confirm_messages(chain.localized, answer.recipient, answer.height)
+    return Accepted(chain if local is chain.localized else evolve(chain, localized=local))
+
+
+# --- Services for clients ----------------------------------------------------------------------------------------
+
+
+@rule("WP-2.8-QUERY")
+def chain_info(chain: Chain) -> ChainInfo:
+    """Say what is known of a chain. Section 2.8."""
+    part = chain.consistent
+    heights = (part.next_height, part.block_hash, part.creation_height)
+    return ChainInfo(chain.chain_id, part.created, part.owner, *heights, len(chain.localized.received))
+
+
+@rule("WP-2.8-QUERY")
+def download(chain: Chain, start: u64, end: u64) -> tuple[Certificate, ...]:
+    """Return the certificates of heights ``start`` ≤ n < ``end`` that are stored here. Section 2.8."""
+    found = (chain.localized.certificates.get(n) for n in range(start, min(end, chain.consistent.next_height)))
+    return tuple(certificate for certificate in found if certificate is not None)
+
+
+@rule("WP-2.8-QUERY", "WP-2.6-RECEIVED")
+def received_since(chain: Chain, start: u64) -> tuple[tuple[ChainId, u64], ...]:
+    """Return the log of received blocks from ``start`` on. Section 2.8."""
+    return chain.localized.received.since(start)
+
+
+@rule("WP-2.8-QUERY", "WP-A.2-COUNTERS")
+def is_delivered(chain: Chain, height: u64) -> bool:
+    """Whether every message of the chain's blocks up to ``height`` reached its recipient here. Section A.2."""
+    return delivered_up_to(chain.localized.counters, height)
+
+
+# --- Life of a chain ---------------------------------------------------------------------------------------------
+
+
+@frozen
+class Archive:
+    """What archiving moves to cold storage: the certificates and received log of a closed chain."""
+
+    chain_id: ChainId
+    certificates: tuple[Certificate, ...]
+    received: tuple[tuple[ChainId, int], ...]
+
+
+@transition
+@rule("WP-2.4-ARCHIVE")
+def archive_chain(chain: Chain) -> Accepted[Chain]:
+    """Turn a closed chain into a tombstone: the same record without histories and waiting messages.
+
+    The tombstone answers every handler as the chain would, so the blocks cannot be replayed. Outputs: the archive.
+    Rejects: CHAIN_NOT_CLOSED, OUTBOX_NOT_EMPTY. Section 2.4.
+    """
+    part, local = chain.consistent, chain.localized
+    require(is_closed(part), Reason.CHAIN_NOT_CLOSED)
+    require(len(local.outboxes) == 0, Reason.OUTBOX_NOT_EMPTY, tuple(sorted(local.outboxes)))
+    archive = Archive(chain.chain_id, local.certificates.since(0), local.received.since(0))
+    part = evolve(part, state=None, log=part.log.forget())
+    boxes = Map((origin, evolve(box, added=Queue())) for origin, box in local.mailboxes.items())
+    local = evolve(local, received=local.received.forget(), certificates=local.certificates.forget(), mailboxes=boxes)
+    return Accepted(Chain(chain.chain_id, part, local), (archive,))
+
+
+@rule("WP-2.4-CREATION-PROOF")
+def check_creation_proof(context: Context, certificate: Certificate, chain_id: ChainId) -> PublicKey:
+    """Verify, without any other state, that a certificate creates a chain; return the chain's first owner.
+
+    Rejects: the errors of a certificate, then UNEXPECTED_CERTIFICATE_KIND, NOT_A_PROOF_OF_CREATION. Section 2.4.
+    """
+    check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)
+    check_kind(certificate.kind)
+    require(certificate.executed.block.chain_id == parent(chain_id), Reason.NOT_A_PROOF_OF_CREATION, chain_id)
+    messages = certificate.executed.messages
+    owners = [m.content.owner for m in messages if m.recipient == chain_id and isinstance(m.content, Create)]
+    require(len(owners) == 1, Reason.NOT_A_PROOF_OF_CREATION, chain_id)
+    return owners[0]
+
+
+# --- A whole validator -------------------------------------------------------------------------------------------
+
+
+@frozen
+class Validator:
+    """A map of chains. Handlers touch one entry."""
+
+    chains: Map[ChainId, Chain] = Map()
+
+
+@frozen
+class GenesisChain:
+    """A chain that exists from the start."""
+
+    chain_id: ChainId
+    owner: PublicKey
+    state: Any
+
+
+@frozen
+class Genesis:
+    """The genesis configuration: the committee and the first chains."""
+
+    committee: Committee
+    chains: tuple[GenesisChain, ...]
+
+
+@rule("WP-2.4-GENESIS", "WP-2.1-ONE-COMMITTEE")
+def genesis_validator(genesis: Genesis) -> Validator:
+    """Build the first state of a node.
+
+    Rejects: INVALID_IDENTIFIER, GENESIS_NOT_PREFIX_FREE. Section 2.4.
+    """
+    ids = sorted(chain.chain_id for chain in genesis.chains)
+    fold(lambda _, chain_id: check_identifier(chain_id), None, ids)
+    for before, after in pairwise(ids):
+        free = before != after and not is_ancestor(before, after)
+        require(free, Reason.GENESIS_NOT_PREFIX_FREE, after)
+    return Validator(Map((chain.chain_id, genesis_chain(chain)) for chain in genesis.chains))
+
+
+@rule("WP-2.4-GENESIS")
+def genesis_chain(chain: GenesisChain) -> Chain:
+    """Build the first state of a genesis chain. Section 2.4."""
+    blank = Chain(chain.chain_id)
+    return evolve(blank, consistent=activate(blank.consistent, chain.owner, chain.state, None))
+
+
+@support
+def chain_of(validator: Validator, chain_id: ChainId) -> Chain:
+    """Return the view of a chain, a blank one if nothing is known of it."""
+    found = validator.chains.get(chain_id)
+    return Chain(chain_id) if found is None else found
+
+
+@rule("WP-2.5-REQUEST", "WP-2.8-IDEMPOTENT")
+def handle(context: Context, validator: Validator, item: Input, signer: Signer | None) -> Outcome[Validator]:
+    """Route an input to the view of its chain and store the result. Rejects: what the handler rejects. Section 2.8."""
+    chain = chain_of(validator, target_of(item))
+    outcome = handle_at(context, chain, item, signer)
+    if isinstance(outcome, Rejected):
+        return outcome
+    return Accepted(put_chain(validator, chain, outcome.state), outcome.outputs)
+
+
+@support
+def handle_at(context: Context, chain: Chain, item: Input, signer: Signer | None) -> Outcome[Chain]:
+    """Give an input to the handler of its type."""
+    match item:
+        case Request():
+            return handle_request(context, chain, item, signer)
+        case Certificate():
+            return handle_certificate(context, chain, item)
+        case UpdateRecipient():
+            return handle_update_recipient(context, chain, item)
+        case ConfirmUpdatedRecipient():
+            return handle_confirm_updated_recipient(chain, item)
+
+
+@support
+def put_chain(validator: Validator, before: Chain, after: Chain) -> Validator:
+    """Store the view of a chain if it changed."""
+    return validator if after is before else Validator(validator.chains.set(after.chain_id, after))
+
+
+@support
+def target_of(item: Input) -> ChainId:
+    """Return the chain whose view an input reads and writes."""
+    match item:
+        case Request():
+            return item.block.chain_id
+        case Certificate():
+            return item.executed.block.chain_id
+        case UpdateRecipient():
+            return item.recipient
+        case ConfirmUpdatedRecipient():
+            return item.sender
