@@ -66,7 +66,8 @@ class Driver:
     """A run of the network.
 
     ``offline`` validators answer nothing; Byzantine ones vote for anything asked if ``complicit``, else stay silent.
-    With ``settling``, a validator delivers its own cross-chain requests at once; without, somebody else must.
+    With ``settling``, a validator delivers its own cross-chain requests at once; without, somebody else must. Clients ask
+    validators in the given ``order`` (default: that of their keys).
     """
 
     network: Network
@@ -77,6 +78,7 @@ class Driver:
     trace: list[Step] = field(factory=list)
     observe: Callable[[World, Step, World], None] | None = None
     actor: str | None = None
+    order: tuple[PublicKey, ...] = ()
 
     # --- single actions ---
 
@@ -103,17 +105,19 @@ class Driver:
             if isinstance(item, UpdateRecipient | ConfirmUpdatedRecipient):
                 self.deliver(key, item)
 
-    def resend(self, key: PublicKey, chain_id: ChainId) -> None:
-        """Make a validator send the pending cross-chain requests of a chain again."""
+    def resend(self, key: PublicKey, chain_id: ChainId) -> Outcome[World]:
+        """Make a validator send the pending cross-chain requests of a chain again (and deliver them, when settling)."""
         outcome = self.act(Resend(key, chain_id))
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, Accepted) and self.settling:
             self.settle(key, outcome.outputs)
+        return outcome
 
     # --- who answers ---
 
     def online(self) -> list[PublicKey]:
-        """Return the correct validators that answer, sorted."""
-        return [key for key in sorted(self.world.validators) if key not in self.offline]
+        """Return the correct validators that answer, in the order in which clients ask them."""
+        validators = self.world.validators
+        return [key for key in self.order or sorted(validators) if key in validators and key not in self.offline]
 
     def view(self, key: PublicKey) -> View:
         """Return what a correct validator says about chains."""
@@ -180,8 +184,8 @@ class Driver:
 
     def ask_byzantine(self, payload: VotePayload) -> None:
         """Let complicit Byzantine validators vote."""
-        for key in sorted(self.network.byzantine):
-            if self.complicit and key not in self.offline:
+        for key in self.order or sorted(self.network.byzantine):
+            if self.complicit and key in self.network.byzantine and key not in self.offline:
                 self.act(CastVote(key, payload))
 
     def votes_for(self, payload: VotePayload) -> list[Vote]:

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from .crypto import Scheme, Signer
+from .crypto import Scheme, Signer, verify
 from .identifiers import ChainId
 from .messages import Message, OutgoingMessage
 from .notation import Hash, PublicKey, Signature, rule, u32, u64
@@ -87,10 +87,11 @@ class Request:
 @rule("WP-2.4-BLOCK")
 def sign_request(scheme: Scheme, owner: Signer, block: Block, round: u32 = 0) -> Request:
     """Authenticate a block as its proposer. Rejects: OUT_OF_RANGE. Section 2.8."""
-    return Request(block, round, owner.public_key, scheme.sign(owner.secret, BlockAndRound(block, round)))
+    return Request(block, round, owner.public_key, scheme.sign(owner, BlockAndRound(block, round)))
 
 
 @rule("WP-2.4-BLOCK")
 def request_is_authentic(scheme: Scheme, request: Request) -> bool:
     """Whether the named owner signed the block and the round. Section 2.8."""
-    return scheme.verify(request.owner, BlockAndRound(request.block, request.round), request.signature)
+    signed = BlockAndRound(request.block, request.round)
+    return verify(scheme, request.owner, signed, request.signature)

@@ -2,14 +2,14 @@
 
 from enum import Enum
 
-from attrs import evolve, frozen
+from attrs import frozen
 from immutables import Map
 
 from .block import ExecutedBlock
 from .committee import Committee, combined_weight, is_quorum, weight
 from .containers import Set, fold
-from .crypto import Scheme, Signer
-from .notation import Hash, PublicKey, Signature, rule, u32
+from .crypto import Scheme, Signer, verify
+from .notation import Hash, PublicKey, Signature, evolve, rule, u32
 from .rejections import Reason, require
 from .rules import QuorumRule
 
@@ -52,18 +52,18 @@ class Certificate:
 @rule("WP-2.8-VOTE")
 def sign_vote(scheme: Scheme, signer: Signer, payload: VotePayload) -> Vote:
     """Vote, deterministically: the same payload gives the same bytes. Section 2.8."""
-    return Vote(payload, signer.public_key, scheme.sign(signer.secret, payload))
+    return Vote(payload, signer.public_key, scheme.sign(signer, payload))
 
 
 @rule("WP-2.8-VOTE")
 def vote_is_authentic(scheme: Scheme, vote: Vote) -> bool:
     """Whether the named validator signed the payload. Section 2.8."""
-    return scheme.verify(vote.validator, vote.payload, vote.signature)
+    return verify(scheme, vote.validator, vote.payload, vote.signature)
 
 
 @rule("WP-2.3-CERT-IDENTITY")
 def certified_payload(scheme: Scheme, certificate: Certificate) -> VotePayload:
-    """Return what the certificate certifies; certificates with equal payloads are the same certificate. Section 2.3."""
+    """Return what its votes sign; certificates of one kind on one executed block are identified. Section 2.3."""
     return VotePayload(certificate.kind, scheme.hash(certificate.executed), certificate.round)
 
 
@@ -75,14 +75,15 @@ def check_signers(committee: Committee, signers: tuple[PublicKey, ...], quorum: 
     CERTIFICATE_REQUIRES_QUORUM. Section 2.2.
     """
 
-    def step(seen: Set[PublicKey], signer: PublicKey) -> Set[PublicKey]:
+    def step(tally: tuple[Set[PublicKey], int], signer: PublicKey) -> tuple[Set[PublicKey], int]:
+        seen, votes = tally
         require(not seen.contains(signer), Reason.CERTIFICATE_VALIDATOR_REUSE, signer)
-        require(weight(committee, signer) > 0, Reason.INVALID_CERTIFICATE_SIGNER, signer)
-        return seen.insert(signer)
+        rights = weight(committee, signer)
+        require(rights > 0, Reason.INVALID_CERTIFICATE_SIGNER, signer)
+        return seen.insert(signer), votes + rights
 
-    distinct: Set[PublicKey] = Set()
-    fold(step, distinct, signers)
-    votes = combined_weight(committee, signers)
+    none: Set[PublicKey] = Set()
+    _, votes = fold(step, (none, 0), signers)
     require(is_quorum(committee, votes, quorum), Reason.CERTIFICATE_REQUIRES_QUORUM, votes)
 
 
@@ -95,8 +96,9 @@ def check_certificate(scheme: Scheme, committee: Committee, certificate: Certifi
     """
     check_signers(committee, tuple(signer for signer, _ in certificate.signatures), quorum)
     payload = certified_payload(scheme, certificate)
+    genuine = scheme.verifier(payload)
     for signer, signature in certificate.signatures:
-        require(scheme.verify(signer, payload, signature), Reason.INVALID_SIGNATURE, signer)
+        require(genuine(signer, signature), Reason.INVALID_SIGNATURE, signer)
     return payload.block_hash
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 from immutables import Map
 
 from .block import ExecutedBlock
@@ -12,7 +12,7 @@ from .encoding import encode
 from .identifiers import ChainId
 from .inbox import Inbox
 from .messages import Cursor, Message
-from .notation import Hash, PublicKey, rule, support, u64
+from .notation import Hash, PublicKey, evolve, rule, support, u64
 from .outbox import Outbox, confirm, count_down, count_up, schedule
 
 
@@ -76,6 +76,18 @@ class Chain:
     localized: Localized = LOCALIZED
 
 
+@support
+def with_consistent(chain: Chain, part: Consistent) -> Chain:
+    """Replace the consistent part."""
+    return Chain(chain.chain_id, part, chain.localized)
+
+
+@support
+def with_localized(chain: Chain, local: Localized) -> Chain:
+    """Replace the localized part."""
+    return Chain(chain.chain_id, chain.consistent, local)
+
+
 @frozen
 class ChainState:
     """What the state hash covers: the consistent part without height, block hash and history (amendment A5)."""
@@ -121,7 +133,7 @@ def put_inbox(chain: Chain, origin: ChainId, inbox: Inbox) -> Chain:
     mailboxes = local.mailboxes.set(origin, Mailbox(inbox.next_add, inbox.added, inbox.removed))
     if inbox.consumed != part.consumed.get(origin, Cursor()):
         part = evolve(part, consumed=part.consumed.set(origin, inbox.consumed))
-    return evolve(chain, consistent=part, localized=evolve(local, mailboxes=mailboxes, owing=owing))
+    return Chain(chain.chain_id, part, evolve(local, mailboxes=mailboxes, owing=owing))
 
 
 @rule("WP-2.6-ANTICIPATION")
@@ -132,18 +144,17 @@ def owed_messages(chain: Chain) -> frozenset[Message]:
 
 
 @rule("WP-A.2-SCHEDULE")
-def schedule_messages(local: Localized, recipients: tuple[ChainId, ...], height: u64) -> Localized:
-    """Queue the block at ``height`` for each of its distinct recipients. Section A.2."""
+def schedule_messages(
+    local: Localized, recipients: frozenset[ChainId], height: u64
+) -> tuple[Map[ChainId, Outbox], Map[int, int]]:
+    """Queue the block at ``height`` for each of its recipients; return outboxes and counters.
 
-    def step(local: Localized, recipient: ChainId) -> Localized:
-        before = local.outboxes.get(recipient, Outbox())
-        outbox = schedule(before, height)
-        if outbox is before:
-            return local
-        outboxes = local.outboxes.set(recipient, outbox)
-        return evolve(local, outboxes=outboxes, counters=count_up(local.counters, height))
-
-    return fold(step, local, recipients)
+    Rejects: ARITHMETIC. Section A.2.
+    """
+    before = {recipient: local.outboxes.get(recipient, Outbox()) for recipient in recipients}
+    after = {recipient: schedule(outbox, height) for recipient, outbox in before.items()}
+    scheduled = sum(after[recipient] is not outbox for recipient, outbox in before.items())
+    return local.outboxes.update(after), count_up(local.counters, height, scheduled)
 
 
 @rule("WP-A.2-CONFIRM-UPDATED-RECIPIENT")
@@ -156,9 +167,3 @@ def confirm_messages(local: Localized, recipient: ChainId, height: u64) -> Local
     outboxes = local.outboxes
     outboxes = outboxes.delete(recipient) if rest.queue.is_empty else outboxes.set(recipient, rest)
     return evolve(local, outboxes=outboxes, counters=fold(count_down, local.counters, confirmed))
-
-
-@support
-def distinct(items: tuple[ChainId, ...]) -> tuple[ChainId, ...]:
-    """Drop repetitions, keeping the first of each."""
-    return tuple(dict.fromkeys(items))

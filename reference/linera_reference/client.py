@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .block import Block, Receive, Request, Transaction, sign_request
 from .certificate import Aggregate, Certificate, Vote, add_vote, form_certificate
@@ -12,7 +12,7 @@ from .containers import Set, fold
 from .context import Context
 from .crypto import Signer
 from .identifiers import ChainId, parent
-from .notation import rule, support, u64
+from .notation import evolve, rule, support, u64
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from .rejections import Accepted, Outcome, Reason, Rejected, transition
 from .validator import ChainInfo, Validator, chain_info, chain_of, cross_chain_requests, handle, payload_of

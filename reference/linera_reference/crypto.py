@@ -1,7 +1,9 @@
 """Hash and signatures (section 2.3), behind one interface: real Ed25519, or ideal signatures for exploration."""
 
+from collections.abc import Callable
+from functools import cache
 from hashlib import sha3_256
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from attrs import frozen
 from cryptography.exceptions import InvalidSignature
@@ -11,11 +13,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from .encoding import encode
 from .notation import Hash, PublicKey, Signature, rule, support
 
+Verifier: TypeAlias = Callable[[PublicKey, Signature], bool]
+"""Whether a signature of a given value is genuine. Malformed keys and signatures are not."""
+
 
 @support
 def tagged_bytes(value: Any) -> bytes:
     """Return the type name, ``::`` and the canonical bytes: what is hashed and what is signed."""
-    return type(value).__name__.encode() + b"::" + encode(value)
+    kind: Any = type(value)
+    return _tag(kind) + encode(value)
+
+
+@cache
+def _tag(kind: Any) -> bytes:
+    return f"{kind.__name__}::".encode()
 
 
 @rule("WP-2.3-HASH")
@@ -35,13 +46,21 @@ class Scheme(Protocol):
         """Return the verification key of a secret."""
         ...
 
-    def sign(self, secret: bytes, value: Any) -> Signature:
+    def sign(self, signer: "Signer", value: Any) -> Signature:
         """Sign a data type, deterministically."""
         ...
 
-    def verify(self, public_key: PublicKey, value: Any, signature: Signature) -> bool:
-        """Whether the signature is genuine. Malformed keys and signatures are not."""
+    def verifier(self, value: Any) -> Verifier:
+        """Prepare to check signatures of one value."""
         ...
+
+
+@frozen
+class Signer:
+    """A key pair: an argument of handlers, like the clock."""
+
+    public_key: PublicKey
+    secret: bytes
 
 
 @frozen
@@ -60,18 +79,23 @@ class Ed25519Scheme:
         return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     @rule("WP-2.3-SIGN")
-    def sign(self, secret: bytes, value: Any) -> Signature:
+    def sign(self, signer: Signer, value: Any) -> Signature:
         """Sign the tagged bytes."""
-        return Ed25519PrivateKey.from_private_bytes(secret).sign(tagged_bytes(value))
+        return Ed25519PrivateKey.from_private_bytes(signer.secret).sign(tagged_bytes(value))
 
     @rule("WP-2.3-SIGN")
-    def verify(self, public_key: PublicKey, value: Any, signature: Signature) -> bool:
-        """Verify the tagged bytes."""
-        try:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, tagged_bytes(value))
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+    def verifier(self, value: Any) -> Verifier:
+        """Check signatures of the tagged bytes."""
+        signed = tagged_bytes(value)
+
+        def verify(public_key: PublicKey, signature: Signature) -> bool:
+            try:
+                Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
+            except (InvalidSignature, ValueError):
+                return False
+            return True
+
+        return verify
 
 
 @frozen
@@ -93,25 +117,24 @@ class IdealScheme:
         return sha3_256(b"IdealKey::" + secret).digest()
 
     @rule("WP-2.3-SIGN")
-    def sign(self, secret: bytes, value: Any) -> Signature:
+    def sign(self, signer: Signer, value: Any) -> Signature:
         """Return the key and the hash of the value."""
-        return self.public_key(secret) + hash_value(value)
+        return signer.public_key + hash_value(value)
 
     @rule("WP-2.3-SIGN")
-    def verify(self, public_key: PublicKey, value: Any, signature: Signature) -> bool:
-        """Compare with what the key owner would have signed."""
-        return signature == public_key + hash_value(value)
-
-
-@frozen
-class Signer:
-    """A voting key: an argument of handlers, like the clock."""
-
-    public_key: PublicKey
-    secret: bytes
+    def verifier(self, value: Any) -> Verifier:
+        """Compare with what the owner of the key would have signed."""
+        digest = hash_value(value)
+        return lambda public_key, signature: signature == public_key + digest
 
 
 @support
 def make_signer(scheme: Scheme, secret: bytes) -> Signer:
     """Pair a secret with its public key."""
     return Signer(scheme.public_key(secret), secret)
+
+
+@rule("WP-2.3-SIGN")
+def verify(scheme: Scheme, public_key: PublicKey, value: Any, signature: Signature) -> bool:
+    """Whether a signature is genuine. Section 2.3."""
+    return scheme.verifier(value)(public_key, signature)

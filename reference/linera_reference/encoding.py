@@ -3,12 +3,16 @@
 Integers are little-endian of fixed width; lengths and variant numbers are shortest ULEB128 below 2³²; an option is a
 0/1 byte; a union is its variant number, then the variant; a map is sorted by encoded key. The decoder accepts exactly
 the bytes that the encoder makes: equal bytes if and only if equal values.
+
+Each annotation is compiled once to two plain functions (a pure function of the type): ``_write`` gives the expression
+that encodes a variable, ``_read`` the statements that decode one from ``data`` at ``at``. Reading past the end is
+noticed by an index error or at the very end, since a slice never goes beyond the data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import cache, reduce
-from operator import attrgetter, or_
+from operator import or_
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -21,7 +25,6 @@ from .rejections import Reason, Rejection, require
 T = TypeVar("T")
 Encoder: TypeAlias = Callable[[Any], bytes]
 Decoder: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
-Codec: TypeAlias = tuple[Encoder, Decoder]
 
 
 @rule("WP-2.3-DATA-TYPE")
@@ -31,34 +34,40 @@ def encode(value: Any) -> bytes:
     Rejects: OUT_OF_RANGE. Section 2.3.
     """
     kind: Any = type(value)
-    return _codec(kind)[0](value)
+    try:
+        return _writer(kind)(value)
+    except OverflowError:
+        raise Rejection(Reason.OUT_OF_RANGE, kind.__name__) from None
 
 
 @rule("WP-2.3-STRICT-DECODING")
 def decode(kind: type[T], data: bytes) -> T:
     """Decode bytes that hold exactly one value of ``kind``.
 
-    Rejects: UNEXPECTED_END, NON_CANONICAL_LENGTH, OUT_OF_RANGE, INVALID_TAG, UNSORTED_MAP (where met), then
+    Rejects: UNEXPECTED_END, NON_CANONICAL_LENGTH, OUT_OF_RANGE (a length), INVALID_TAG, UNSORTED_MAP (where met), then
     TRAILING_BYTES. Section 2.3.
     """
     record: Any = kind
     value: T
-    value, end = _codec(record)[1](data, 0)
-    require(end == len(data), Reason.TRAILING_BYTES, end)
+    try:
+        value, end = _reader(record)(data, 0)
+    except IndexError:
+        raise Rejection(Reason.UNEXPECTED_END, len(data)) from None
+    if end != len(data):
+        raise Rejection(Reason.UNEXPECTED_END if end > len(data) else Reason.TRAILING_BYTES, min(end, len(data)))
     return value
 
 
-def _take(data: bytes, start: int, length: int) -> bytes:
-    chunk = data[start : start + length]
-    if len(chunk) != length:
-        raise Rejection(Reason.UNEXPECTED_END, len(data))
-    return chunk
+# --- What compiled codecs call -----------------------------------------------------------------------------------
 
 
-def _encode_length(value: int) -> bytes:
-    if 0 <= value < 128:
-        return _SMALL[value]
-    require(0 <= value <= MAX_U32, Reason.OUT_OF_RANGE)
+def _length(value: Any) -> bytes:
+    size = len(value)
+    return _SMALL[size] if size < 128 else _uleb(size)
+
+
+def _uleb(value: int) -> bytes:
+    require(value <= MAX_U32, Reason.OUT_OF_RANGE, value)
     out = bytearray()
     while value >= 128:
         out.append(value & 127 | 128)
@@ -70,191 +79,195 @@ def _encode_length(value: int) -> bytes:
 _SMALL = [bytes((i,)) for i in range(128)]
 
 
-def _decode_length(data: bytes, start: int) -> tuple[int, int]:
+def _read_uleb(data: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        require(start < len(data), Reason.UNEXPECTED_END, start)
-        byte = data[start]
-        start += 1
+        byte = data[at]
+        at += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            require(byte > 0 or shift == 0, Reason.NON_CANONICAL_LENGTH, start - 1)
-            require(value <= MAX_U32, Reason.OUT_OF_RANGE, start - 1)
-            return value, start
+            require(byte > 0 or shift == 0, Reason.NON_CANONICAL_LENGTH, at - 1)
+            require(value <= MAX_U32, Reason.OUT_OF_RANGE, at - 1)
+            return value, at
         shift += 7
-        require(shift < 35, Reason.OUT_OF_RANGE, start - 1)
+        require(shift < 35, Reason.OUT_OF_RANGE, at - 1)
 
 
-def _integer(width: int) -> Codec:
-    size = width // 8
-
-    def enc(value: int) -> bytes:
-        try:
-            return value.to_bytes(size, "little")
-        except OverflowError:
-            raise Rejection(Reason.OUT_OF_RANGE, value) from None
-
-    def dec(data: bytes, start: int) -> tuple[int, int]:
-        end = start + size
-        if end > len(data):
-            raise Rejection(Reason.UNEXPECTED_END, len(data))
-        return int.from_bytes(data[start:end], "little"), end
-
-    return enc, dec
+def _misfit(value: bytes) -> bytes:
+    raise Rejection(Reason.OUT_OF_RANGE, value)
 
 
-def _fixed(size: int) -> Codec:
-    def enc(value: bytes) -> bytes:
-        require(len(value) == size, Reason.OUT_OF_RANGE, value)
-        return value
-
-    return enc, lambda data, start: (_take(data, start, size), start + size)
+def _write_map(values: Map[Any, Any], write_key: Encoder, write_item: Encoder) -> bytes:
+    pairs = sorted((write_key(k), write_item(v)) for k, v in values.items())
+    return _length(pairs) + b"".join(k + v for k, v in pairs)
 
 
-def _enc_bytes(value: bytes) -> bytes:
-    return _encode_length(len(value)) + value
+def _read_map(data: bytes, at: int, read_key: Decoder, read_item: Decoder) -> tuple[Map[Any, Any], int]:
+    size, at = _read_uleb(data, at)
+    require(size <= len(data) - at, Reason.UNEXPECTED_END, len(data))
+    values, last = {}, None
+    for _ in range(size):
+        start = at
+        key, at = read_key(data, start)
+        require(at < len(data), Reason.UNEXPECTED_END, len(data))
+        require(last is None or last < data[start:at], Reason.UNSORTED_MAP, start)
+        last = data[start:at]
+        values[key], at = read_item(data, at)
+    return Map(values), at
 
 
-def _dec_bytes(data: bytes, start: int) -> tuple[bytes, int]:
-    length, start = _decode_length(data, start)
-    return _take(data, start, length), start + length
+def _fail(reason: Reason, at: int) -> None:
+    raise Rejection(reason, at)
 
 
-def _dec_bool(data: bytes, start: int) -> tuple[bool, int]:
-    tag = _take(data, start, 1)[0]
-    require(tag < 2, Reason.INVALID_TAG, start)
-    return tag == 1, start + 1
+# --- The compiler ------------------------------------------------------------------------------------------------
+
+Names: TypeAlias = dict[str, Any]
 
 
-def _option(inner: Any) -> Codec:
-    enc_some, dec_some = _codec(inner)
-
-    def dec(data: bytes, start: int) -> tuple[Any, int]:
-        some, after = _dec_bool(data, start)
-        return dec_some(data, after) if some else (None, after)
-
-    return lambda value: b"\0" if value is None else b"\1" + enc_some(value), dec
+def _name(names: Names, value: Any) -> str:
+    """Bind a value under a new name."""
+    name = f"_{len(names)}"
+    names[name] = value
+    return name
 
 
-def _union(variants: tuple[type, ...]) -> Codec:
-    codecs = [_codec(variant) for variant in variants]
-    encoders = {v: (_encode_length(i), codecs[i][0]) for i, v in enumerate(variants)}
-
-    def enc(value: Any) -> bytes:
-        tag, enc_variant = encoders[type(value)]
-        return tag + enc_variant(value)
-
-    def dec(data: bytes, start: int) -> tuple[Any, int]:
-        tag, after = _decode_length(data, start)
-        require(tag < len(codecs), Reason.INVALID_TAG, start)
-        return codecs[tag][1](data, after)
-
-    return enc, dec
-
-
-def _enumeration(kind: type[Enum]) -> Codec:
-    members = {member.value: member for member in kind}
-
-    def dec(data: bytes, start: int) -> tuple[Enum, int]:
-        tag, after = _decode_length(data, start)
-        require(tag in members, Reason.INVALID_TAG, start)
-        return members[tag], after
-
-    return lambda member: _encode_length(member.value), dec
-
-
-def _sequence(item: Any) -> Codec:
-    enc_item, dec_item = _codec(item)
-
-    def enc(values: tuple[Any, ...]) -> bytes:
-        return _encode_length(len(values)) + b"".join([enc_item(v) for v in values])
-
-    def dec(data: bytes, start: int) -> tuple[tuple[Any, ...], int]:
-        length, start = _decode_length(data, start)
-        # Every item takes a byte or more, so a hostile length fails before anything is allocated.
-        require(length <= len(data) - start, Reason.UNEXPECTED_END, len(data))
-        values = []
-        for _ in range(length):
-            value, start = dec_item(data, start)
-            values.append(value)
-        return tuple(values), start
-
-    return enc, dec
-
-
-def _map(key: Any, item: Any) -> Codec:
-    enc_key, dec_key = _codec(key)
-    enc_item, dec_item = _codec(item)
-
-    def enc(values: Map[Any, Any]) -> bytes:
-        pairs = sorted((enc_key(k), enc_item(v)) for k, v in values.items())
-        return _encode_length(len(pairs)) + b"".join(k + v for k, v in pairs)
-
-    def dec(data: bytes, start: int) -> tuple[Map[Any, Any], int]:
-        length, start = _decode_length(data, start)
-        require(length <= len(data) - start, Reason.UNEXPECTED_END, len(data))
-        values, last = {}, None
-        for _ in range(length):
-            k, middle = dec_key(data, start)
-            require(last is None or last < data[start:middle], Reason.UNSORTED_MAP, start)
-            last = data[start:middle]
-            values[k], start = dec_item(data, middle)
-        return Map(values), start
-
-    return enc, dec
-
-
-def _fields(kinds: list[Any], parts: Callable[[Any], tuple[Any, ...]], make: Callable[..., Any]) -> Codec:
-    """Fields one after the other; ``parts`` takes a value apart and ``make`` builds it."""
-    encoders = [_codec(kind)[0] for kind in kinds]
-    decoders = [_codec(kind)[1] for kind in kinds]
-
-    def enc(value: Any) -> bytes:
-        return b"".join([e(v) for e, v in zip(encoders, parts(value), strict=True)])
-
-    def dec(data: bytes, start: int) -> tuple[Any, int]:
-        values = []
-        for d in decoders:
-            value, start = d(data, start)
-            values.append(value)
-        return make(*values), start
-
-    return enc, dec
-
-
-def _record(kind: type) -> Codec:
+def _fields(kind: Any) -> list[tuple[str, Any]]:
+    if not attrs.has(kind):
+        raise TypeError(f"{kind!r} is not a data type")
     hints = get_type_hints(kind, include_extras=True)
-    names = [f.name for f in attrs.fields(kind)]
-    kinds = [hints[name] for name in names]
-    if not names:
-        return _fields([], lambda _: (), kind)
-    if len(names) == 1:
-        get = attrgetter(names[0])
-        return _fields(kinds, lambda value: (get(value),), kind)
-    return _fields(kinds, attrgetter(*names), kind)
+    return [(field.name, hints[field.name]) for field in attrs.fields(kind)]
+
+
+def _variants(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(arg for arg in args if arg is not NoneType)
+
+
+def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - one case per kind of type
+    """Return the expression that encodes ``var``."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        if isinstance(args[1], Bits):
+            return f"{var}.to_bytes({args[1].width // 8}, 'little')"
+        return f"({var} if len({var}) == {args[1].length} else _misfit({var}))"
+    if kind is bool:
+        return f"(b'\\1' if {var} else b'\\0')"
+    if kind is bytes:
+        return f"_length({var}) + {var}"
+    if origin in (Union, UnionType):
+        variants = _variants(args)
+        if NoneType in args:
+            return f"(b'\\0' if {var} is None else b'\\1' + {_write(reduce(or_, variants), var, names)})"
+        table = {v: _writer(v, _uleb(i)) for i, v in enumerate(variants)}
+        return f"{_name(names, table)}[type({var})]({var})"
+    if origin is tuple:
+        if args[-1] is ...:
+            item = _name(names, None)
+            return f"_length({var}) + b''.join([{_write(args[0], item, names)} for {item} in {var}])"
+        return " + ".join(_write(arg, f"{var}[{i}]", names) for i, arg in enumerate(args))
+    if origin is Map:
+        return f"_write_map({var}, {_name(names, _writer(args[0]))}, {_name(names, _writer(args[1]))})"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"{_name(names, {m: _uleb(m.value) for m in kind})}[{var}]"
+    return " + ".join(_write(k, f"{var}.{name}", names) for name, k in _fields(kind)) or "b''"
+
+
+def _read(kind: Any, var: str, names: Names) -> Iterator[str]:
+    """Yield the statements that decode ``var``."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        integer = isinstance(args[1], Bits)
+        width = args[1].width // 8 if integer else args[1].length
+        chunk = f"data[at:at + {width}]"
+        yield f"{var} = from_bytes({chunk}, 'little')" if integer else f"{var} = {chunk}"
+        yield f"at += {width}"
+    elif kind is bool:
+        yield from _read_tag(var, 2)
+        yield f"{var} = {var} == 1"
+    elif kind is bytes:
+        yield from _read_length(var)
+        yield f"at, {var} = at + {var}, data[at:at + {var}]"
+    elif origin in (Union, UnionType):
+        yield from _read_union(_variants(args), NoneType in args, var, names)
+    elif origin is tuple:
+        yield from _read_tuple(args, var, names)
+    elif origin is Map:
+        readers = ", ".join(_name(names, _reader(arg)) for arg in args)
+        yield f"{var}, at = _read_map(data, at, {readers})"
+    elif isinstance(kind, type) and issubclass(kind, Enum):
+        members = _name(names, {m.value: m for m in kind})
+        yield from _read_length(var)
+        yield f"if {var} not in {members}: _fail(Reason.INVALID_TAG, at - 1)"
+        yield f"{var} = {members}[{var}]"
+    else:
+        parts = [(_name(names, None), k) for _, k in _fields(kind)]
+        for part, k in parts:
+            yield from _read(k, part, names)
+        yield f"{var} = {_name(names, kind)}({', '.join(part for part, _ in parts)})"
+
+
+def _read_length(var: str) -> Iterator[str]:
+    yield f"{var} = data[at]"
+    yield "at += 1"
+    yield f"if {var} > 127: {var}, at = _read_uleb(data, at - 1)"
+
+
+def _read_tag(var: str, tags: int) -> Iterator[str]:
+    yield from _read_length(var)
+    yield f"if {var} >= {tags}: _fail(Reason.INVALID_TAG, at - 1)"
+
+
+def _read_union(variants: tuple[Any, ...], option: bool, var: str, names: Names) -> Iterator[str]:
+    choices = [reduce(or_, variants)] if option else variants
+    yield from _read_tag(var, len(choices) + option)
+    if option:
+        yield f"if {var} == 0: {var} = None"
+    for tag, choice in enumerate(choices, option):
+        yield f"{'elif' if tag else 'if'} {var} == {tag}:"
+        yield from _indented(_read(choice, var, names))
+
+
+def _read_tuple(args: tuple[Any, ...], var: str, names: Names) -> Iterator[str]:
+    if args[-1] is ...:
+        item, items = _name(names, None), _name(names, None)
+        yield from _read_length(var)
+        # Every item takes a byte or more, so a hostile length fails before anything is allocated.
+        yield f"if {var} > len(data) - at: _fail(Reason.UNEXPECTED_END, len(data))"
+        yield f"{items} = []"
+        yield f"for _ in range({var}):"
+        yield from _indented(_read(args[0], item, names))
+        yield f"    {items}.append({item})"
+        yield f"{var} = tuple({items})"
+    else:
+        parts = [(_name(names, None), arg) for arg in args]
+        for part, arg in parts:
+            yield from _read(arg, part, names)
+        yield f"{var} = ({', '.join(part for part, _ in parts)},)"
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return ("    " + line for line in lines)
+
+
+def _build(names: Names, head: str, body: list[str]) -> Any:
+    source = "\n".join([f"def made({head}):", *_indented(iter(body))])
+    scope = {**globals(), "from_bytes": int.from_bytes, **names}
+    exec(source, scope)  # noqa: S102 - the source is made above, of annotations only
+    return scope["made"]
 
 
 @cache
-def _codec(kind: Any) -> Codec:
-    """Build the encoder and decoder of an annotation, once (a pure function of the type)."""
-    origin, args = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        bound = args[1]
-        return _integer(bound.width) if isinstance(bound, Bits) else _fixed(bound.length)
-    if kind is bool:
-        return (lambda value: b"\1" if value else b"\0"), _dec_bool
-    if kind is bytes:
-        return _enc_bytes, _dec_bytes
-    if origin in (Union, UnionType):
-        inner = tuple(a for a in args if a is not NoneType)
-        some = inner[0] if len(inner) == 1 else reduce(or_, inner)
-        return _option(some) if NoneType in args else _union(inner)
-    if origin is tuple:
-        return _sequence(args[0]) if args[-1] is ... else _fields(list(args), lambda v: v, lambda *v: v)
-    if origin is Map:
-        return _map(*args)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return _enumeration(kind)
-    if attrs.has(kind):
-        return _record(kind)
-    raise TypeError(f"{kind!r} is not a data type")
+def _writer(kind: Any, tag: bytes = b"") -> Encoder:
+    """Compile the encoder of an annotation; ``tag`` goes first."""
+    names: Names = {}
+    expression = _write(kind, "value", names)
+    writer: Encoder = _build(names, "value", [f"return {tag!r} + {expression}" if tag else f"return {expression}"])
+    return writer
+
+
+@cache
+def _reader(kind: Any) -> Decoder:
+    """Compile the decoder of an annotation."""
+    names: Names = {}
+    reader: Decoder = _build(names, "data, at", [*_read(kind, "value", names), "return value, at"])
+    return reader

@@ -2,17 +2,27 @@
 
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
+from .application import Effect
 from .block import Block, ChangeKey, CloseChain, Execute, ExecutedBlock, OpenChain, Receive, Transaction
 from .certificate import Certificate
-from .chain import Chain, distinct, hashed_state, inbox_of, owed_messages, put_inbox, schedule_messages
+from .chain import (
+    Chain,
+    Consistent,
+    hashed_state,
+    inbox_of,
+    owed_messages,
+    put_inbox,
+    schedule_messages,
+    with_consistent,
+)
 from .containers import fold
 from .context import Context
-from .identifiers import ChainId, child
+from .identifiers import ChainId, child, is_identifier
 from .inbox import remove
-from .messages import Create, Message, OutgoingMessage
-from .notation import MAX_U64, Hash, PublicKey, rule, support, u64
+from .messages import Create, Message, OutgoingMessage, User
+from .notation import MAX_U64, Hash, PublicKey, evolve, rule, support, u64
 from .rejections import Reason, require
 from .rules import AnticipationRule
 
@@ -58,7 +68,7 @@ def close_chain(running: Running) -> Running:
 def execute_operation(context: Context, chain_id: ChainId, running: Running, transaction: Execute) -> Running:
     """Run a user operation. Rejects: what the application rejects. Section 2.7."""
     effect = context.application.execute_operation(chain_id, running.state, transaction.operation)
-    return Running(running.owner, effect.state, effect.messages)
+    return apply_effect(running, effect)
 
 
 @rule("WP-2.7-RECEIVE")
@@ -71,6 +81,18 @@ def execute_message(context: Context, chain_id: ChainId, running: Running, trans
     if isinstance(content, Create):
         return Running(running.owner, running.state)
     effect = context.application.execute_message(chain_id, running.state, transaction.message.origin, content.payload)
+    return apply_effect(running, effect)
+
+
+@rule("WP-2.7-APPLICATION")
+def apply_effect(running: Running, effect: Effect) -> Running:
+    """Take over what an application yields: user messages to well-formed recipients.
+
+    Rejects: USER_ERROR. Section 2.7.
+    """
+    for message in effect.messages:
+        lawful = isinstance(message.content, User) and is_identifier(message.recipient)
+        require(lawful, Reason.USER_ERROR, message)
     return Running(running.owner, effect.state, effect.messages)
 
 
@@ -132,7 +154,7 @@ def execute_block(context: Context, chain: Chain, block: Block) -> Staged:
         out += running.messages
     part = evolve(part, owner=running.owner, state=running.state, tx_count=count)
     executed = ExecutedBlock(block, tuple(out), context.scheme.hash(hashed_state(part)))
-    return Staged(evolve(chain, consistent=part), executed)
+    return Staged(with_consistent(chain, part), executed)
 
 
 @rule("WP-2.7-BLOCK-IS-VALID", "WP-2.6-ANTICIPATION")
@@ -153,13 +175,20 @@ def senders_of(messages: frozenset[Message]) -> tuple[tuple[ChainId, u64], ...]:
     return tuple(sorted({(message.origin, message.height) for message in messages}))
 
 
+@rule("WP-2.4-CHAINING")
+def extend_log(part: Consistent, block_hash: Hash) -> Consistent:
+    """Make an executed block the last one. Section 2.4."""
+    height = part.next_height + 1
+    return evolve(part, next_height=height, block_hash=block_hash, log=part.log.append(block_hash))
+
+
 @rule("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING")
 def commit_block(staged: Staged, block_hash: Hash, certificate: Certificate) -> Chain:
     """Make a certified block part of the chain: height, hash, log, outboxes; nothing stays pending. Section 2.7."""
     chain, height = staged.chain, staged.executed.block.height
-    part = chain.consistent
-    part = evolve(part, next_height=height + 1, block_hash=block_hash, log=part.log.append(block_hash))
-    recipients = distinct(tuple(message.recipient for message in staged.executed.messages))
-    local = schedule_messages(chain.localized, recipients, height)
-    local = evolve(local, pending=None, certificates=local.certificates.append(certificate))
+    part = extend_log(chain.consistent, block_hash)
+    recipients = frozenset(message.recipient for message in staged.executed.messages)
+    outboxes, counters = schedule_messages(chain.localized, recipients, height)
+    certificates = chain.localized.certificates.append(certificate)
+    local = evolve(chain.localized, pending=None, outboxes=outboxes, counters=counters, certificates=certificates)
     return Chain(chain.chain_id, part, local)

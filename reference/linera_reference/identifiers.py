@@ -15,10 +15,9 @@ K_MAX: Final = 16
 
 
 @rule("WP-2.4-IDENTIFIER")
-def check_identifier(chain_id: ChainId) -> None:
-    """Accept a well-formed identifier. Rejects: INVALID_IDENTIFIER. Section 2.4."""
-    require(1 <= len(chain_id) <= K_MAX, Reason.INVALID_IDENTIFIER, chain_id)
-    require(all(0 <= n <= MAX_U64 for n in chain_id), Reason.INVALID_IDENTIFIER, chain_id)
+def is_identifier(chain_id: ChainId) -> bool:
+    """Whether a sequence of numbers can name a chain. Section 2.4."""
+    return 1 <= len(chain_id) <= K_MAX and all(0 <= n <= MAX_U64 for n in chain_id)
 
 
 @rule("WP-2.4-CHILD")

@@ -1,6 +1,6 @@
 """Inboxes: the two sets of section 2.6, the ordered queues of appendix A.1, and the map between them."""
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .containers import Queue, Set, fold
 from .messages import Cursor, Message, heights_before, successor
@@ -20,16 +20,16 @@ class TwoSetInbox:
 def add_to_sets(inbox: TwoSetInbox, message: Message) -> TwoSetInbox:
     """Return I + m. Section 2.6."""
     if inbox.minus.contains(message):
-        return evolve(inbox, minus=inbox.minus.remove(message))
-    return evolve(inbox, plus=inbox.plus.insert(message))
+        return TwoSetInbox(inbox.plus, inbox.minus.remove(message))
+    return TwoSetInbox(inbox.plus.insert(message), inbox.minus)
 
 
 @rule("WP-2.6-INBOX-REMOVE")
 def remove_from_sets(inbox: TwoSetInbox, message: Message) -> TwoSetInbox:
     """Return I − m. Section 2.6."""
     if inbox.plus.contains(message):
-        return evolve(inbox, plus=inbox.plus.remove(message))
-    return evolve(inbox, minus=inbox.minus.insert(message))
+        return TwoSetInbox(inbox.plus.remove(message), inbox.minus)
+    return TwoSetInbox(inbox.plus, inbox.minus.insert(message))
 
 
 @frozen
@@ -64,7 +64,7 @@ def add(inbox: Inbox, message: Message) -> Inbox:
             require(message == owed, Reason.UNEXPECTED_MESSAGE, owed)  # ALGA-ADD-EQUAL
             removed = removed.pop()  # ALGA-ADD-POP
         # A message before the first owed one was skipped by the block that consumed the latter.
-    return evolve(inbox, next_add=successor(cursor), added=added, removed=removed)  # ALGA-ADD-NEXT
+    return Inbox(successor(cursor), inbox.consumed, added, removed)  # ALGA-ADD-NEXT
 
 
 @rule("WP-A.1-REMOVE")
@@ -82,7 +82,7 @@ def remove(inbox: Inbox, message: Message) -> Inbox:
     else:
         require(added.front == message, Reason.UNEXPECTED_MESSAGE, added.front)  # ALGA-REMOVE-EQUAL
         added = added.pop()  # ALGA-REMOVE-POP
-    return evolve(inbox, consumed=successor(cursor), added=added, removed=removed)  # ALGA-REMOVE-NEXT
+    return Inbox(inbox.next_add, successor(cursor), added, removed)  # ALGA-REMOVE-NEXT
 
 
 def _cursor_of(message: Message) -> Cursor:

@@ -7,7 +7,7 @@ blocks at one height. Nobody signs for another.
 
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 from immutables import Map
 
 from .block import ExecutedBlock, Request, request_is_authentic
@@ -16,7 +16,7 @@ from .containers import Set, fold
 from .context import Context
 from .crypto import Signer
 from .identifiers import ChainId
-from .notation import Hash, PublicKey, rule, support
+from .notation import Hash, PublicKey, evolve, rule, support
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from .rejections import Accepted, Outcome, Reason, Rejected, Rejection, require, transition
 from .validator import (
@@ -196,7 +196,7 @@ def was_sent(network: Network, world: World, receiver: PublicKey, item: Any) -> 
             return world.requests.contains(item)
         case Certificate():
             sent = world.certificates.get(network.context.scheme.hash(item.executed))
-            return sent is not None and sent.kind is item.kind and sent.round == item.round
+            return sent is not None and sent.kind is item.kind
     return world.internal.get(receiver, Set()).contains(item)
 
 
@@ -243,7 +243,10 @@ def resend(world: World, key: PublicKey, chain_id: ChainId) -> Accepted[World]:
 @transition
 @rule("WP-2.4-ARCHIVE")
 def archive_at(world: World, key: PublicKey, chain_id: ChainId) -> Accepted[World]:
-    """Archive a chain at one validator. Outputs: the archive. Rejects: ACTION_NOT_ENABLED, those of archiving."""
+    """Archive a chain at one validator. Outputs: the chain as it was.
+
+    Rejects: ACTION_NOT_ENABLED, those of ``archive_chain``. Section 2.4.
+    """
     validator = correct_validator(world, key)
     chain = chain_of(validator, chain_id)
     outcome = archive_chain(chain)

@@ -5,9 +5,10 @@ annotations say how it is encoded (:mod:`linera_reference.encoding`).
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import fields, frozen
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,3 +75,19 @@ def rule(*clauses: str) -> Callable[[F], F]:
 def support(function: F) -> F:
     """Mark a public helper that implements no clause by itself."""
     return rule()(function)
+
+
+if TYPE_CHECKING:
+    from attrs import evolve as evolve  # noqa: PLC0414 - re-exported with the types of attrs
+else:
+
+    @cache
+    def _replacer(kind: type, names: tuple[str, ...]) -> Callable[..., Any]:
+        values = (field.name if field.name in names else f"record.{field.name}" for field in fields(kind))
+        source = f"lambda record, {', '.join(names)}: kind({', '.join(values)})"
+        return eval(source, {"kind": kind})  # noqa: S307 - made of field names only
+
+    @support
+    def evolve(record: Any, **changes: Any) -> Any:
+        """Do what ``attrs.evolve`` does, compiled once per record type and set of fields: the core lives on it."""
+        return _replacer(type(record), tuple(changes))(record, *changes.values())

@@ -1,6 +1,6 @@
 """Outboxes and cross-chain requests (section A.2): heights of blocks whose messages a recipient did not acknowledge."""
 
-from attrs import evolve, frozen
+from attrs import frozen
 from immutables import Map
 
 from .certificate import Certificate
@@ -49,7 +49,7 @@ def schedule(outbox: Outbox, height: u64) -> Outbox:
 def confirm(outbox: Outbox, height: u64) -> tuple[tuple[int, ...], Outbox]:
     """Drop every queued height up to ``height``; return the dropped heights and the rest. Section A.2."""
     confirmed, queue = outbox.queue.split_before(height + 1, _height)
-    return confirmed, evolve(outbox, queue=queue)
+    return confirmed, Outbox(outbox.next_schedule, queue)
 
 
 def _height(height: int) -> int:
@@ -57,9 +57,10 @@ def _height(height: int) -> int:
 
 
 @rule("WP-A.2-COUNTERS")
-def count_up(counters: Map[int, int], height: u64) -> Map[int, int]:
-    """One more recipient waits for the block at ``height``. Section A.2."""
-    return counters.set(height, counters.get(height, 0) + 1)
+def count_up(counters: Map[int, int], height: u64, recipients: int) -> Map[int, int]:
+    """So many more recipients wait for the block at ``height``; zero is not stored. Section A.2."""
+    count = counters.get(height, 0) + recipients
+    return counters.set(height, count) if count > 0 else counters
 
 
 @rule("WP-A.2-COUNTERS")

@@ -7,22 +7,22 @@ is a function of the state.
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 from immutables import Map
 
 from .block import ExecutedBlock, Request, request_is_authentic
 from .certificate import Certificate, Kind, VotePayload, check_certificate, sign_vote
 from .certification import already_voted, check_active, check_kind, check_proposer
-from .chain import Chain, activate, confirm_messages, inbox_of, is_closed, put_inbox
+from .chain import Chain, activate, confirm_messages, inbox_of, is_closed, put_inbox, with_consistent, with_localized
 from .committee import Committee
 from .containers import Queue, fold
 from .context import Context
 from .crypto import Signer
-from .execution import check_not_anticipated, commit_block, execute_block
-from .identifiers import ChainId, check_identifier, is_ancestor, parent
+from .execution import Staged, check_not_anticipated, commit_block, execute_block
+from .identifiers import ChainId, is_ancestor, is_identifier, parent
 from .inbox import add, next_height_to_receive
 from .messages import Create, Message
-from .notation import MAX_U64, Hash, PublicKey, rule, support, u64
+from .notation import MAX_U64, Hash, PublicKey, evolve, rule, support, u64
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient, delivered_up_to
 from .rejections import Accepted, Outcome, Reason, Rejected, require, transition
 
@@ -65,7 +65,7 @@ def handle_request(context: Context, chain: Chain, request: Request, signer: Sig
         staged = execute_block(context, chain, block)
         check_not_anticipated(context, staged)
         executed = staged.executed
-        chain = evolve(chain, localized=evolve(chain.localized, pending=executed))
+        chain = with_localized(chain, evolve(chain.localized, pending=executed))
     votes = () if signer is None else (sign_vote(context.scheme, signer, payload_of(context, executed)),)
     return Accepted(chain, (*votes, *cross_chain_requests(chain)))
 
@@ -93,20 +93,20 @@ def handle_certificate(context: Context, chain: Chain, certificate: Certificate)
     """Extend the chain with a certified block; below the next height nothing is checked and nothing changes.
 
     Outputs: the chain's info, then all pending cross-chain requests. Rejects, in order: INACTIVE_CHAIN, CHAIN_CLOSED,
-    MISSING_EARLIER_BLOCKS (detail: the next height), then those of ``apply_certificate``. Section 2.8, Algorithm 2.
+    MISSING_EARLIER_BLOCKS (detail: the next height), then those of ``execute_certified``. Section 2.8, Algorithm 2.
     """
     part, height = chain.consistent, certificate.executed.block.height
     require(part.created, Reason.INACTIVE_CHAIN)
     if height >= part.next_height:
         require(part.owner is not None, Reason.CHAIN_CLOSED)
         require(height == part.next_height, Reason.MISSING_EARLIER_BLOCKS, part.next_height)
-        chain = apply_certificate(context, chain, certificate)
+        chain = commit_block(*execute_certified(context, chain, certificate), certificate)
     return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))
 
 
 @rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.4-EXECUTED-BLOCK")
-def apply_certificate(context: Context, chain: Chain, certificate: Certificate) -> Chain:
-    """Verify a certificate of the next height, execute its block and commit it.
+def execute_certified(context: Context, chain: Chain, certificate: Certificate) -> tuple[Staged, Hash]:
+    """Verify a certificate of the next height and re-execute its block; return that, and the hash of the block.
 
     Rejects, in order: UNEXPECTED_CERTIFICATE_KIND, CERTIFICATE_VALIDATOR_REUSE, INVALID_CERTIFICATE_SIGNER,
     CERTIFICATE_REQUIRES_QUORUM, INVALID_SIGNATURE, INVALID_BLOCK_HEIGHT, INVALID_BLOCK_CHAINING, the errors of
@@ -120,7 +120,7 @@ def apply_certificate(context: Context, chain: Chain, certificate: Certificate) 
     staged = execute_block(context, chain, executed.block)
     require(staged.executed.messages == executed.messages, Reason.INCORRECT_MESSAGES, staged.executed.messages)
     require(staged.executed.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, staged.executed.state_hash)
-    return commit_block(staged, block_hash, certificate)
+    return staged, block_hash
 
 
 # --- Cross-chain requests ----------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def create_chain(context: Context, chain: Chain, content: Create, height: u64) -
     """Activate the recipient as its parent's block demands. Rejects: CHAIN_ALREADY_EXISTS. Section 2.5."""
     require(not chain.consistent.created, Reason.CHAIN_ALREADY_EXISTS)
     state = context.application.initial_state()
-    return evolve(chain, consistent=activate(chain.consistent, content.owner, state, height))
+    return with_consistent(chain, activate(chain.consistent, content.owner, state, height))
 
 
 @rule("WP-A.1-RECEIVE-BLOCK", "WP-2.6-RECEIVED")
@@ -182,7 +182,7 @@ def receive_block(context: Context, chain: Chain, certificate: Certificate) -> C
             chain = create_chain(context, chain, message.content, block.height)
         chain = put_inbox(chain, block.chain_id, add(inbox_of(chain, block.chain_id), message))
     received = chain.localized.received.append((block.chain_id, block.height))
-    return evolve(chain, localized=evolve(chain.localized, received=received))
+    return with_localized(chain, evolve(chain.localized, received=received))
 
 
 @rule("WP-A.1-RECEIVE-BLOCK")
@@ -205,14 +205,14 @@ def handle_update_recipient(context: Context, chain: Chain, request: UpdateRecip
     then, with nothing saved, INACTIVE_CHAIN, CHAIN_CLOSED. Section A.2.
     """
     check_batch(request)
-    inbox = inbox_of(chain, request.sender)
-    selected = select(request, next_height_to_receive(inbox))
+    next_height = next_height_to_receive(inbox_of(chain, request.sender))
+    selected = select(request, next_height)
     if selected:
         chain = fold(lambda c, certificate: receive_block(context, c, certificate), chain, selected)
-        if not context.tracks_inactive:
-            check_active(chain.consistent.created, chain.consistent.owner)
-        inbox = inbox_of(chain, request.sender)
-    last = next_height_to_receive(inbox) - 1
+        part = chain.consistent
+        if part.created or not context.tracks_inactive:
+            check_active(part.created, part.owner)
+    last = selected[-1].executed.block.height if selected else next_height - 1
     return Accepted(chain, (ConfirmUpdatedRecipient(request.sender, request.recipient, last),))
 
 
@@ -221,7 +221,7 @@ def handle_update_recipient(context: Context, chain: Chain, request: UpdateRecip
 def handle_confirm_updated_recipient(chain: Chain, answer: ConfirmUpdatedRecipient) -> Accepted[Chain]:
     """Drop acknowledged heights from an outbox; nothing happens where none is queued. Never rejects. Section A.2."""
     local = confirm_messages(chain.localized, answer.recipient, answer.height)
-    return Accepted(chain if local is chain.localized else evolve(chain, localized=local))
+    return Accepted(chain if local is chain.localized else with_localized(chain, local))
 
 
 # --- Services for clients ----------------------------------------------------------------------------------------
@@ -257,31 +257,21 @@ def is_delivered(chain: Chain, height: u64) -> bool:
 # --- Life of a chain ---------------------------------------------------------------------------------------------
 
 
-@frozen
-class Archive:
-    """What archiving moves to cold storage: the certificates and received log of a closed chain."""
-
-    chain_id: ChainId
-    certificates: tuple[Certificate, ...]
-    received: tuple[tuple[ChainId, int], ...]
-
-
 @transition
 @rule("WP-2.4-ARCHIVE")
 def archive_chain(chain: Chain) -> Accepted[Chain]:
     """Turn a closed chain into a tombstone: the same record without histories and waiting messages.
 
-    The tombstone answers every handler as the chain would, so the blocks cannot be replayed. Outputs: the archive.
-    Rejects: CHAIN_NOT_CLOSED, OUTBOX_NOT_EMPTY. Section 2.4.
+    The tombstone answers every handler as the chain would, so the blocks cannot be replayed. Outputs: the chain as it
+    was, for cold storage. Rejects: CHAIN_NOT_CLOSED, OUTBOX_NOT_EMPTY. Section 2.4.
     """
     part, local = chain.consistent, chain.localized
     require(is_closed(part), Reason.CHAIN_NOT_CLOSED)
     require(len(local.outboxes) == 0, Reason.OUTBOX_NOT_EMPTY, tuple(sorted(local.outboxes)))
-    archive = Archive(chain.chain_id, local.certificates.since(0), local.received.since(0))
     part = evolve(part, state=None, log=part.log.forget())
     boxes = Map((origin, evolve(box, added=Queue())) for origin, box in local.mailboxes.items())
     local = evolve(local, received=local.received.forget(), certificates=local.certificates.forget(), mailboxes=boxes)
-    return Accepted(Chain(chain.chain_id, part, local), (archive,))
+    return Accepted(Chain(chain.chain_id, part, local), (chain,))
 
 
 @rule("WP-2.4-CREATION-PROOF")
@@ -333,7 +323,8 @@ def genesis_validator(genesis: Genesis) -> Validator:
     Rejects: INVALID_IDENTIFIER, GENESIS_NOT_PREFIX_FREE. Section 2.4.
     """
     ids = sorted(chain.chain_id for chain in genesis.chains)
-    fold(lambda _, chain_id: check_identifier(chain_id), None, ids)
+    for chain_id in ids:
+        require(is_identifier(chain_id), Reason.INVALID_IDENTIFIER, chain_id)
     for before, after in pairwise(ids):
         free = before != after and not is_ancestor(before, after)
         require(free, Reason.GENESIS_NOT_PREFIX_FREE, after)
@@ -344,7 +335,7 @@ def genesis_validator(genesis: Genesis) -> Validator:
 def genesis_chain(chain: GenesisChain) -> Chain:
     """Build the first state of a genesis chain. Section 2.4."""
     blank = Chain(chain.chain_id)
-    return evolve(blank, consistent=activate(blank.consistent, chain.owner, chain.state, None))
+    return with_consistent(blank, activate(blank.consistent, chain.owner, chain.state, None))
 
 
 @support
