@@ -84,26 +84,32 @@ class Queue(Generic[T]):
 
 @frozen(repr=False)
 class Log(Generic[T]):
-    """Append-only history: a map and a length, never copied. A forgotten log keeps its length only."""
+    """Append-only history of items that are not ⊥, never copied. A forgotten log keeps its length only.
 
-    _items: Map[int, T] = field(default=EMPTY, alias="items")
+    The last item stands beside the map of the earlier ones, so that the log of a young chain costs little.
+    """
+
+    _earlier: Map[int, T] = field(default=EMPTY, alias="earlier")
+    _last: T | None = field(default=None, alias="last")
     length: int = 0
 
     def append(self, item: T) -> "Log[T]":
         """Add one item at the end."""
-        return Log(self._items.set(self.length, item), self.length + 1)
+        earlier = self._earlier if self._last is None else self._earlier.set(self.length - 1, self._last)
+        return Log(earlier, item, self.length + 1)
 
     def get(self, index: int) -> T | None:
         """Return the item at ``index``, ⊥ beyond the end or when it was forgotten."""
-        return self._items.get(index)
+        return self._last if index == self.length - 1 else self._earlier.get(index)
 
     def since(self, start: int) -> tuple[T, ...]:
         """Return the items from ``start`` on that are still here."""
-        return tuple(self._items[i] for i in range(start, self.length) if i in self._items)
+        found = (self.get(index) for index in range(start, self.length))
+        return tuple(item for item in found if item is not None)
 
     def forget(self) -> "Log[T]":
         """Drop the items and keep the length."""
-        return Log(EMPTY, self.length)
+        return Log(EMPTY, None, self.length)
 
     def __len__(self) -> int:
         """Count the appended items, forgotten ones included."""

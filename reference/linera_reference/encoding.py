@@ -182,7 +182,7 @@ def _read(kind: Any, var: str, names: Names) -> Iterator[str]:
         yield f"{var} = from_bytes({chunk}, 'little')" if integer else f"{var} = {chunk}"
         yield f"at += {width}"
     elif kind is bool:
-        yield from _read_tag(var, 2)
+        yield from _read_flag(var)
         yield f"{var} = {var} == 1"
     elif kind is bytes:
         yield from _read_length(var)
@@ -212,19 +212,24 @@ def _read_length(var: str) -> Iterator[str]:
     yield f"if {var} > 127: {var}, at = _read_uleb(data, at - 1)"
 
 
-def _read_tag(var: str, tags: int) -> Iterator[str]:
-    yield from _read_length(var)
-    yield f"if {var} >= {tags}: _fail(Reason.INVALID_TAG, at - 1)"
+def _read_flag(var: str) -> Iterator[str]:
+    yield f"{var} = data[at]"
+    yield f"if {var} > 1: _fail(Reason.INVALID_TAG, at)"
+    yield "at += 1"
 
 
 def _read_union(variants: tuple[Any, ...], option: bool, var: str, names: Names) -> Iterator[str]:
-    choices = [reduce(or_, variants)] if option else variants
-    yield from _read_tag(var, len(choices) + option)
     if option:
+        yield from _read_flag(var)
         yield f"if {var} == 0: {var} = None"
-    for tag, choice in enumerate(choices, option):
+        yield "else:"
+        yield from _indented(_read(reduce(or_, variants), var, names))
+        return
+    yield from _read_length(var)
+    for tag, variant in enumerate(variants):
         yield f"{'elif' if tag else 'if'} {var} == {tag}:"
-        yield from _indented(_read(choice, var, names))
+        yield from _indented(_read(variant, var, names))
+    yield "else: _fail(Reason.INVALID_TAG, at - 1)"
 
 
 def _read_tuple(args: tuple[Any, ...], var: str, names: Names) -> Iterator[str]:
