@@ -11,7 +11,7 @@ from .containers import Log, Queue, Set, fold
 from .encoding import encode
 from .identifiers import ChainId
 from .inbox import Inbox
-from .messages import Cursor, Message
+from .messages import START, Cursor, Message
 from .notation import Hash, PublicKey, evolve, rule, support, u64
 from .outbox import Outbox, confirm, count_down, count_up, schedule
 
@@ -40,7 +40,7 @@ class Consistent:
 class Mailbox:
     """The localized half of the inbox of one origin; the other half is the cursor in ``Consistent.consumed``."""
 
-    next_add: Cursor = Cursor()
+    next_add: Cursor = START
     added: Queue[Message] = Queue()
     removed: Queue[Message] = Queue()
 
@@ -121,7 +121,7 @@ def is_closed(part: Consistent) -> bool:
 def inbox_of(chain: Chain, origin: ChainId) -> Inbox:
     """Join the consistent and the localized half of an inbox. Section 2.6."""
     box = chain.localized.mailboxes.get(origin)
-    consumed = chain.consistent.consumed.get(origin, Cursor())
+    consumed = chain.consistent.consumed.get(origin, START)
     return Inbox(consumed=consumed) if box is None else Inbox(box.next_add, consumed, box.added, box.removed)
 
 
@@ -131,7 +131,7 @@ def put_inbox(chain: Chain, origin: ChainId, inbox: Inbox) -> Chain:
     local, part = chain.localized, chain.consistent
     owing = local.owing.remove(origin) if inbox.removed.is_empty else local.owing.insert(origin)
     mailboxes = local.mailboxes.set(origin, Mailbox(inbox.next_add, inbox.added, inbox.removed))
-    if inbox.consumed != part.consumed.get(origin, Cursor()):
+    if inbox.consumed is not part.consumed.get(origin, START):
         part = evolve(part, consumed=part.consumed.set(origin, inbox.consumed))
     return Chain(chain.chain_id, part, evolve(local, mailboxes=mailboxes, owing=owing))
 

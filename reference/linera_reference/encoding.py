@@ -61,12 +61,9 @@ def decode(kind: type[T], data: bytes) -> T:
 # --- What compiled codecs call -----------------------------------------------------------------------------------
 
 
-def _length(value: Any) -> bytes:
-    size = len(value)
-    return _SMALL[size] if size < 128 else _uleb(size)
-
-
 def _uleb(value: int) -> bytes:
+    if value < 128:
+        return _SMALL[value]
     require(value <= MAX_U32, Reason.OUT_OF_RANGE, value)
     out = bytearray()
     while value >= 128:
@@ -99,7 +96,7 @@ def _misfit(value: bytes) -> bytes:
 
 def _write_map(values: Map[Any, Any], write_key: Encoder, write_item: Encoder) -> bytes:
     pairs = sorted((write_key(k), write_item(v)) for k, v in values.items())
-    return _length(pairs) + b"".join(k + v for k, v in pairs)
+    return _uleb(len(pairs)) + b"".join(k + v for k, v in pairs)
 
 
 def _read_map(data: bytes, at: int, read_key: Decoder, read_item: Decoder) -> tuple[Map[Any, Any], int]:
@@ -143,6 +140,10 @@ def _variants(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(arg for arg in args if arg is not NoneType)
 
 
+def _write_length(var: str) -> str:
+    return f"(_SMALL[size] if (size := len({var})) < 128 else _uleb(size))"
+
+
 def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - one case per kind of type
     """Return the expression that encodes ``var``."""
     origin, args = get_origin(kind), get_args(kind)
@@ -153,7 +154,7 @@ def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - o
     if kind is bool:
         return f"(b'\\1' if {var} else b'\\0')"
     if kind is bytes:
-        return f"_length({var}) + {var}"
+        return f"{_write_length(var)} + {var}"
     if origin in (Union, UnionType):
         variants = _variants(args)
         if NoneType in args:
@@ -163,7 +164,7 @@ def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - o
     if origin is tuple:
         if args[-1] is ...:
             item = _name(names, None)
-            return f"_length({var}) + b''.join([{_write(args[0], item, names)} for {item} in {var}])"
+            return f"{_write_length(var)} + b''.join([{_write(args[0], item, names)} for {item} in {var}])"
         return " + ".join(_write(arg, f"{var}[{i}]", names) for i, arg in enumerate(args))
     if origin is Map:
         return f"_write_map({var}, {_name(names, _writer(args[0]))}, {_name(names, _writer(args[1]))})"

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from .containers import Queue, Set, fold
-from .messages import Cursor, Message, heights_before, successor
+from .messages import START, Cursor, Message, heights_before, successor
 from .notation import rule, u64
 from .rejections import Reason, require
 
@@ -40,8 +40,8 @@ class Inbox:
     be consumed, ``removed`` was consumed by anticipation. At most one queue is non-empty.
     """
 
-    next_add: Cursor = Cursor()
-    consumed: Cursor = Cursor()
+    next_add: Cursor = START
+    consumed: Cursor = START
     added: Queue[Message] = Queue()
     removed: Queue[Message] = Queue()
 

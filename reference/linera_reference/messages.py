@@ -1,5 +1,7 @@
 """Messages between chains (sections 2.5 and A.1)."""
 
+from typing import Final
+
 from attrs import frozen
 
 from .identifiers import ChainId
@@ -13,6 +15,10 @@ class Cursor:
 
     height: u64 = 0
     index: u32 = 0
+
+
+START: Final = Cursor()
+"""The first place of a history."""
 
 
 @rule("WP-A.1-CURSOR")

@@ -136,8 +136,8 @@ def cross_chain_requests(chain: Chain) -> tuple[UpdateRecipient, ...]:
 def update_recipient(chain: Chain, recipient: ChainId) -> UpdateRecipient:
     """Return the request that carries the whole outbox of one recipient. Section A.2."""
     local = chain.localized
-    blocks = tuple(local.certificates.get(height) for height in local.outboxes[recipient].queue)
-    return UpdateRecipient(chain.chain_id, recipient, tuple(c for c in blocks if c is not None))
+    blocks = map(local.certificates.get, local.outboxes[recipient].queue)
+    return UpdateRecipient(chain.chain_id, recipient, tuple(filter(None, blocks)))
 
 
 @rule("WP-A.2-SELECT")
