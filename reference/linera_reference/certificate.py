@@ -77,14 +77,14 @@ def check_signers(committee: Committee, signers: tuple[PublicKey, ...], quorum: 
 
     def step(tally: tuple[Set[PublicKey], int], signer: PublicKey) -> tuple[Set[PublicKey], int]:
         seen, votes = tally
-        require(not seen.contains(signer), Reason.CERTIFICATE_VALIDATOR_REUSE, signer)
+        require(not seen.contains(signer), Reason.CERTIFICATE_VALIDATOR_REUSE, signer)  # ALG2-32
         rights = weight(committee, signer)
-        require(rights > 0, Reason.INVALID_CERTIFICATE_SIGNER, signer)
+        require(rights > 0, Reason.INVALID_CERTIFICATE_SIGNER, signer)  # ALG2-33
         return seen.insert(signer), votes + rights
 
     none: Set[PublicKey] = Set()
     _, votes = fold(step, (none, 0), signers)
-    require(is_quorum(committee, votes, quorum), Reason.CERTIFICATE_REQUIRES_QUORUM, votes)
+    require(is_quorum(committee, votes, quorum), Reason.CERTIFICATE_REQUIRES_QUORUM, votes)  # ALG2-34
 
 
 @rule("WP-2.2-CERTIFICATE")
@@ -98,7 +98,7 @@ def check_certificate(scheme: Scheme, committee: Committee, certificate: Certifi
     payload = certified_payload(scheme, certificate)
     genuine = scheme.verifier(payload)
     for signer, signature in certificate.signatures:
-        require(genuine(signer, signature), Reason.INVALID_SIGNATURE, signer)
+        require(genuine(signer, signature), Reason.INVALID_SIGNATURE, signer)  # ALG2-36
     return payload.block_hash
 
 

@@ -108,7 +108,9 @@ def hashed_state(part: Consistent) -> ChainState:
 @rule("WP-2.6-CONSISTENT")
 def activate(part: Consistent, owner: PublicKey, state: Any, creation_height: u64 | None) -> Consistent:
     """Create the chain with its first owner and application state. Sections 2.4 and 2.5."""
-    return evolve(part, created=True, owner=owner, state=state, creation_height=creation_height)
+    return evolve(
+        part, created=True, owner=owner, state=state, creation_height=creation_height
+    )  # ALGA-31, ALGA-32, ALGA-33, ALGA-34
 
 
 @rule("WP-2.4-OWNER")
@@ -165,5 +167,5 @@ def confirm_messages(local: Localized, recipient: ChainId, height: u64) -> Local
         return local
     confirmed, rest = confirm(outbox, height)
     outboxes = local.outboxes
-    outboxes = outboxes.delete(recipient) if rest.queue.is_empty else outboxes.set(recipient, rest)
+    outboxes = outboxes.delete(recipient) if rest.queue.is_empty else outboxes.set(recipient, rest)  # ALGA-54
     return evolve(local, outboxes=outboxes, counters=fold(count_down, local.counters, confirmed))

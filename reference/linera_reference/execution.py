@@ -48,26 +48,26 @@ class Running:
 def open_chain(chain_id: ChainId, index: u64, running: Running, transaction: OpenChain) -> Running:
     """Ask for the creation of the child with this transaction's index. Rejects: INVALID_NEW_CHAIN_ID. Section 2.7."""
     expected = child(chain_id, index)
-    require(transaction.chain_id == expected, Reason.INVALID_NEW_CHAIN_ID, expected)
-    return Running(running.owner, running.state, (OutgoingMessage(expected, Create(transaction.owner)),))
+    require(transaction.chain_id == expected, Reason.INVALID_NEW_CHAIN_ID, expected)  # ALG1-20
+    return Running(running.owner, running.state, (OutgoingMessage(expected, Create(transaction.owner)),))  # ALG1-21
 
 
 @rule("WP-2.7-CHANGE-KEY")
 def change_key(running: Running, transaction: ChangeKey) -> Running:
     """Hand the chain over. Section 2.7."""
-    return Running(transaction.owner, running.state)
+    return Running(transaction.owner, running.state)  # ALG1-23
 
 
 @rule("WP-2.7-CLOSE-CHAIN")
 def close_chain(running: Running) -> Running:
     """Deactivate the chain. Section 2.7."""
-    return Running(None, running.state)
+    return Running(None, running.state)  # ALG1-26
 
 
 @rule("WP-2.7-EXECUTE")
 def execute_operation(context: Context, chain_id: ChainId, running: Running, transaction: Execute) -> Running:
     """Run a user operation. Rejects: what the application rejects. Section 2.7."""
-    effect = context.application.execute_operation(chain_id, running.state, transaction.operation)
+    effect = context.application.execute_operation(chain_id, running.state, transaction.operation)  # ALG1-10
     return apply_effect(running, effect)
 
 
@@ -79,8 +79,10 @@ def execute_message(context: Context, chain_id: ChainId, running: Running, trans
     """
     content = transaction.message.content
     if isinstance(content, Create):
-        return Running(running.owner, running.state)
-    effect = context.application.execute_message(chain_id, running.state, transaction.message.origin, content.payload)
+        return Running(running.owner, running.state)  # ALG1-16
+    effect = context.application.execute_message(
+        chain_id, running.state, transaction.message.origin, content.payload
+    )  # ALG1-13
     return apply_effect(running, effect)
 
 
@@ -93,7 +95,7 @@ def apply_effect(running: Running, effect: Effect) -> Running:
     for message in effect.messages:
         lawful = isinstance(message.content, User) and is_identifier(message.recipient)
         require(lawful, Reason.USER_ERROR, message)
-    return Running(running.owner, effect.state, effect.messages)
+    return Running(running.owner, effect.state, effect.messages)  # ALG1-11, ALG1-14
 
 
 @rule("WP-2.7-EXECUTE-BLOCK")
@@ -104,7 +106,7 @@ def execute_transaction(
 
     Rejects: CHAIN_CLOSED, then the errors of the transaction. Section 2.7.
     """
-    require(running.owner is not None, Reason.CHAIN_CLOSED)
+    require(running.owner is not None, Reason.CHAIN_CLOSED)  # ALG1-08
     match transaction:
         case Execute():
             return execute_operation(context, chain_id, running, transaction)
@@ -129,10 +131,10 @@ def consume_messages(chain: Chain, block: Block) -> Chain:
     def step(chain: Chain, message: Message) -> Chain:
         # A block cannot consume what it is about to send.
         future = message.origin == chain.chain_id and message.height >= block.height
-        require(not future, Reason.UNEXPECTED_MESSAGE, message)
-        return put_inbox(chain, message.origin, remove(inbox_of(chain, message.origin), message))
+        require(not future, Reason.UNEXPECTED_MESSAGE, message)  # ALG1-04
+        return put_inbox(chain, message.origin, remove(inbox_of(chain, message.origin), message))  # ALG1-05
 
-    messages = [t.message for t in block.transactions if isinstance(t, Receive)]
+    messages = [t.message for t in block.transactions if isinstance(t, Receive)]  # ALG1-02
     return fold(step, chain, sorted(messages, key=lambda m: m.origin))
 
 
@@ -143,17 +145,17 @@ def execute_block(context: Context, chain: Chain, block: Block) -> Staged:
     Rejects: the errors of ``consume_messages``, ARITHMETIC (transaction count), then those of each transaction.
     Section 2.7.
     """
-    chain = consume_messages(chain, block)
+    chain = consume_messages(chain, block)  # ALG1-29
     part = chain.consistent
     count = part.tx_count + len(block.transactions)
-    require(count <= MAX_U64, Reason.ARITHMETIC, count)
+    require(count <= MAX_U64, Reason.ARITHMETIC, count)  # ALG1-30
     running = Running(part.owner, part.state)
     out: list[OutgoingMessage] = []
     for index, transaction in enumerate(block.transactions, part.tx_count):
-        running = execute_transaction(context, chain.chain_id, index, running, transaction)
-        out += running.messages
-    part = evolve(part, owner=running.owner, state=running.state, tx_count=count)
-    executed = ExecutedBlock(block, tuple(out), context.scheme.hash(hashed_state(part)))
+        running = execute_transaction(context, chain.chain_id, index, running, transaction)  # ALG1-33
+        out += running.messages  # ALG1-34
+    part = evolve(part, owner=running.owner, state=running.state, tx_count=count)  # ALG1-35
+    executed = ExecutedBlock(block, tuple(out), context.scheme.hash(hashed_state(part)))  # ALG1-36, ALG1-37
     return Staged(with_consistent(chain, part), executed)
 
 
@@ -166,7 +168,7 @@ def check_not_anticipated(context: Context, staged: Staged) -> None:
     owed = owed_messages(staged.chain)
     if context.rules.anticipation is AnticipationRule.THIS_PROPOSAL:
         owed &= {t.message for t in staged.executed.block.transactions if isinstance(t, Receive)}
-    require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))
+    require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))  # ALG1-40
 
 
 @support
@@ -179,7 +181,9 @@ def senders_of(messages: frozenset[Message]) -> tuple[tuple[ChainId, u64], ...]:
 def extend_log(part: Consistent, block_hash: Hash) -> Consistent:
     """Make an executed block the last one. Section 2.4."""
     height = part.next_height + 1
-    return evolve(part, next_height=height, block_hash=block_hash, log=part.log.append(block_hash))
+    return evolve(
+        part, next_height=height, block_hash=block_hash, log=part.log.append(block_hash)
+    )  # ALG1-43, ALG1-44, ALG1-45
 
 
 @rule("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING")
@@ -188,7 +192,9 @@ def commit_block(staged: Staged, block_hash: Hash, certificate: Certificate) -> 
     chain, height = staged.chain, staged.executed.block.height
     part = extend_log(chain.consistent, block_hash)
     recipients = frozenset(message.recipient for message in staged.executed.messages)
-    outboxes, counters = schedule_messages(chain.localized, recipients, height)
-    certificates = chain.localized.certificates.append(certificate)
-    local = evolve(chain.localized, pending=None, outboxes=outboxes, counters=counters, certificates=certificates)
+    outboxes, counters = schedule_messages(chain.localized, recipients, height)  # ALG1-49
+    certificates = chain.localized.certificates.append(certificate)  # ALG1-46
+    local = evolve(
+        chain.localized, pending=None, outboxes=outboxes, counters=counters, certificates=certificates
+    )  # ALG1-47
     return Chain(chain.chain_id, part, local)

@@ -23,8 +23,8 @@ def is_identifier(chain_id: ChainId) -> bool:
 @rule("WP-2.4-CHILD")
 def child(parent_id: ChainId, index: u64) -> ChainId:
     """Return ``parent_id :: index``. Rejects: INVALID_NEW_CHAIN_ID at length K_MAX or beyond 64 bits. Section 2.4."""
-    require(len(parent_id) < K_MAX, Reason.INVALID_NEW_CHAIN_ID, parent_id)
-    require(0 <= index <= MAX_U64, Reason.INVALID_NEW_CHAIN_ID, index)
+    require(len(parent_id) < K_MAX, Reason.INVALID_NEW_CHAIN_ID, parent_id)  # ALG1-18
+    require(0 <= index <= MAX_U64, Reason.INVALID_NEW_CHAIN_ID, index)  # ALG1-19
     return (*parent_id, index)
 
 

@@ -53,18 +53,18 @@ def add(inbox: Inbox, message: Message) -> Inbox:
     Rejects: INCORRECT_MESSAGE_ORDER, UNEXPECTED_MESSAGE, ARITHMETIC. Section A.1.
     """
     cursor = message.cursor
-    require(cursor >= inbox.next_add, Reason.INCORRECT_MESSAGE_ORDER, inbox.next_add)  # ALGA-ADD-ORDER
+    require(cursor >= inbox.next_add, Reason.INCORRECT_MESSAGE_ORDER, inbox.next_add)  # ALGA-13
     added, removed = inbox.added, inbox.removed
     if removed.is_empty:
-        added = added.push(message)  # ALGA-ADD-PUSH
+        added = added.push(message)  # ALGA-15
     else:
         owed = removed.front
-        require(cursor <= owed.cursor, Reason.UNEXPECTED_MESSAGE, owed)  # ALGA-ADD-OWED
+        require(cursor <= owed.cursor, Reason.UNEXPECTED_MESSAGE, owed)  # ALGA-17
         if cursor == owed.cursor:
-            require(message == owed, Reason.UNEXPECTED_MESSAGE, owed)  # ALGA-ADD-EQUAL
-            removed = removed.pop()  # ALGA-ADD-POP
+            require(message == owed, Reason.UNEXPECTED_MESSAGE, owed)  # ALGA-19
+            removed = removed.pop()  # ALGA-20
         # A message before the first owed one was skipped by the block that consumed the latter.
-    return Inbox(successor(cursor), inbox.consumed, added, removed)  # ALGA-ADD-NEXT
+    return Inbox(successor(cursor), inbox.consumed, added, removed)  # ALGA-22
 
 
 @rule("WP-A.1-REMOVE")
@@ -74,15 +74,15 @@ def remove(inbox: Inbox, message: Message) -> Inbox:
     Rejects: INCORRECT_MESSAGE_ORDER, UNEXPECTED_MESSAGE, ARITHMETIC. Section A.1.
     """
     cursor = message.cursor
-    require(cursor >= inbox.consumed, Reason.INCORRECT_MESSAGE_ORDER, inbox.consumed)  # ALGA-REMOVE-ORDER
-    _, added = inbox.added.split_before(cursor, _cursor_of)  # ALGA-REMOVE-SKIP
+    require(cursor >= inbox.consumed, Reason.INCORRECT_MESSAGE_ORDER, inbox.consumed)  # ALGA-02
+    _, added = inbox.added.split_before(cursor, _cursor_of)  # ALGA-03
     removed = inbox.removed
     if added.is_empty:
-        removed = removed.push(message)  # ALGA-REMOVE-ANTICIPATE
+        removed = removed.push(message)  # ALGA-05
     else:
-        require(added.front == message, Reason.UNEXPECTED_MESSAGE, added.front)  # ALGA-REMOVE-EQUAL
-        added = added.pop()  # ALGA-REMOVE-POP
-    return Inbox(inbox.next_add, successor(cursor), added, removed)  # ALGA-REMOVE-NEXT
+        require(added.front == message, Reason.UNEXPECTED_MESSAGE, added.front)  # ALGA-07
+        added = added.pop()  # ALGA-08
+    return Inbox(inbox.next_add, successor(cursor), added, removed)  # ALGA-10
 
 
 def _cursor_of(message: Message) -> Cursor:

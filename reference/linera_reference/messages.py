@@ -24,7 +24,7 @@ START: Final = Cursor()
 @rule("WP-A.1-CURSOR")
 def successor(cursor: Cursor) -> Cursor:
     """Return the place after ``cursor`` in the same block. Rejects: ARITHMETIC. Section A.1."""
-    require(cursor.index < MAX_U32, Reason.ARITHMETIC, cursor)
+    require(cursor.index < MAX_U32, Reason.ARITHMETIC, cursor)  # ALGA-09, ALGA-21
     return Cursor(cursor.height, cursor.index + 1)
 
 
@@ -34,8 +34,8 @@ def heights_before(cursor: Cursor) -> int:
 
     Rejects: ARITHMETIC. Section A.1.
     """
-    require(cursor.index == 0 or cursor.height < MAX_U64, Reason.ARITHMETIC, cursor)
-    return cursor.height if cursor.index == 0 else cursor.height + 1
+    require(cursor.index == 0 or cursor.height < MAX_U64, Reason.ARITHMETIC, cursor)  # ALGA-27
+    return cursor.height if cursor.index == 0 else cursor.height + 1  # ALGA-26, ALGA-28
 
 
 @frozen

@@ -39,16 +39,16 @@ class ConfirmUpdatedRecipient:
 @rule("WP-A.2-SCHEDULE")
 def schedule(outbox: Outbox, height: u64) -> Outbox:
     """Queue a height; nothing happens below ``next_schedule``. Rejects: ARITHMETIC at 2⁶⁴ − 1. Section A.2."""
-    if height < outbox.next_schedule:
+    if height < outbox.next_schedule:  # ALGA-45
         return outbox
-    require(height < MAX_U64, Reason.ARITHMETIC, height)
-    return Outbox(height + 1, outbox.queue.push(height))
+    require(height < MAX_U64, Reason.ARITHMETIC, height)  # ALGA-46
+    return Outbox(height + 1, outbox.queue.push(height))  # ALGA-47, ALGA-48
 
 
 @rule("WP-A.2-CONFIRM")
 def confirm(outbox: Outbox, height: u64) -> tuple[tuple[int, ...], Outbox]:
     """Drop every queued height up to ``height``; return the dropped heights and the rest. Section A.2."""
-    confirmed, queue = outbox.queue.split_before(height + 1, _height)
+    confirmed, queue = outbox.queue.split_before(height + 1, _height)  # ALGA-51, ALGA-52
     return confirmed, Outbox(outbox.next_schedule, queue)
 
 
@@ -59,7 +59,7 @@ def _height(height: int) -> int:
 @rule("WP-A.2-COUNTERS")
 def count_up(counters: Map[int, int], height: u64, recipients: int) -> Map[int, int]:
     """So many more recipients wait for the block at ``height``; zero is not stored. Section A.2."""
-    count = counters.get(height, 0) + recipients
+    count = counters.get(height, 0) + recipients  # ALGA-49
     return counters.set(height, count) if count > 0 else counters
 
 
@@ -67,10 +67,10 @@ def count_up(counters: Map[int, int], height: u64, recipients: int) -> Map[int, 
 def count_down(counters: Map[int, int], height: u64) -> Map[int, int]:
     """One recipient less waits for the block at ``height``; zero is not stored. Section A.2."""
     count = counters[height]
-    return counters.set(height, count - 1) if count > 1 else counters.delete(height)
+    return counters.set(height, count - 1) if count > 1 else counters.delete(height)  # ALGA-53
 
 
 @rule("WP-A.2-COUNTERS")
 def delivered_up_to(counters: Map[int, int], height: u64) -> bool:
     """Whether every message of every block up to ``height`` was acknowledged. Section A.2."""
-    return min(counters, default=height + 1) > height
+    return min(counters, default=height + 1) > height  # ALGA-56

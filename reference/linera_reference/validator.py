@@ -58,16 +58,16 @@ def handle_request(context: Context, chain: Chain, request: Request, signer: Sig
     block, part = request.block, chain.consistent
     check_active(part.created, part.owner)
     check_proposer(part.owner, request.owner)
-    require(request_is_authentic(context.scheme, request), Reason.INVALID_SIGNATURE)
+    require(request_is_authentic(context.scheme, request), Reason.INVALID_SIGNATURE)  # ALG2-05
     check_chaining(part.next_height, part.block_hash, block.height, block.previous_hash)
     executed = already_voted(chain.localized.pending, block, request.round)
     if executed is None:
-        staged = execute_block(context, chain, block)
+        staged = execute_block(context, chain, block)  # ALG1-39
         check_not_anticipated(context, staged)
         executed = staged.executed
-        chain = with_localized(chain, evolve(chain.localized, pending=executed))
+        chain = with_localized(chain, evolve(chain.localized, pending=executed))  # ALG2-12
     votes = () if signer is None else (sign_vote(context.scheme, signer, payload_of(context, executed)),)
-    return Accepted(chain, (*votes, *cross_chain_requests(chain)))
+    return Accepted(chain, (*votes, *cross_chain_requests(chain)))  # ALG2-14
 
 
 @rule("WP-2.4-CHAINING")
@@ -76,15 +76,15 @@ def check_chaining(next_height: u64, last: Hash | None, height: u64, previous: H
 
     Rejects: UNEXPECTED_BLOCK_HEIGHT, UNEXPECTED_PREVIOUS_BLOCK_HASH, INVALID_BLOCK_HEIGHT. Section 2.4.
     """
-    require(height == next_height, Reason.UNEXPECTED_BLOCK_HEIGHT, next_height)
-    require(previous == last, Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH, last)
-    require(height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT, height)
+    require(height == next_height, Reason.UNEXPECTED_BLOCK_HEIGHT, next_height)  # ALG2-06
+    require(previous == last, Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH, last)  # ALG2-07
+    require(height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT, height)  # ALG2-08
 
 
 @rule("WP-2.8-VOTE")
 def payload_of(context: Context, executed: ExecutedBlock) -> VotePayload:
     """Return what a vote to confirm an executed block of a single-owner chain signs. Section 2.8."""
-    return VotePayload(Kind.CONFIRMED, context.scheme.hash(executed), 0)
+    return VotePayload(Kind.CONFIRMED, context.scheme.hash(executed), 0)  # ALG2-13
 
 
 @transition
@@ -96,12 +96,12 @@ def handle_certificate(context: Context, chain: Chain, certificate: Certificate)
     MISSING_EARLIER_BLOCKS (detail: the next height), then those of ``execute_certified``. Section 2.8, Algorithm 2.
     """
     part, height = chain.consistent, certificate.executed.block.height
-    require(part.created, Reason.INACTIVE_CHAIN)
+    require(part.created, Reason.INACTIVE_CHAIN)  # ALG2-16
     if height >= part.next_height:
-        require(part.owner is not None, Reason.CHAIN_CLOSED)
-        require(height == part.next_height, Reason.MISSING_EARLIER_BLOCKS, part.next_height)
-        chain = commit_block(*execute_certified(context, chain, certificate), certificate)
-    return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))
+        require(part.owner is not None, Reason.CHAIN_CLOSED)  # ALG2-19
+        require(height == part.next_height, Reason.MISSING_EARLIER_BLOCKS, part.next_height)  # ALG2-20
+        chain = commit_block(*execute_certified(context, chain, certificate), certificate)  # ALG2-28
+    return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))  # ALG2-18, ALG2-29
 
 
 @rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.4-EXECUTED-BLOCK")
@@ -114,12 +114,16 @@ def execute_certified(context: Context, chain: Chain, certificate: Certificate) 
     """
     executed, last = certificate.executed, chain.consistent.block_hash
     check_kind(certificate.kind)
-    block_hash = check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)
-    require(executed.block.height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT)
-    require(executed.block.previous_hash == last, Reason.INVALID_BLOCK_CHAINING, last)
-    staged = execute_block(context, chain, executed.block)
-    require(staged.executed.messages == executed.messages, Reason.INCORRECT_MESSAGES, staged.executed.messages)
-    require(staged.executed.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, staged.executed.state_hash)
+    block_hash = check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)  # ALG2-22
+    require(executed.block.height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT)  # ALG2-23
+    require(executed.block.previous_hash == last, Reason.INVALID_BLOCK_CHAINING, last)  # ALG2-24
+    staged = execute_block(context, chain, executed.block)  # ALG2-25
+    require(
+        staged.executed.messages == executed.messages, Reason.INCORRECT_MESSAGES, staged.executed.messages
+    )  # ALG2-26
+    require(
+        staged.executed.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, staged.executed.state_hash
+    )  # ALG2-27
     return staged, block_hash
 
 
@@ -129,7 +133,7 @@ def execute_certified(context: Context, chain: Chain, certificate: Certificate) 
 @rule("WP-2.5-REQUEST")
 def cross_chain_requests(chain: Chain) -> tuple[UpdateRecipient, ...]:
     """Return one request per non-empty outbox, carrying all of it, by sorted recipient. Section A.2."""
-    return tuple(update_recipient(chain, recipient) for recipient in sorted(chain.localized.outboxes))
+    return tuple(update_recipient(chain, recipient) for recipient in sorted(chain.localized.outboxes))  # ALGA-58
 
 
 @rule("WP-2.5-REQUEST")
@@ -147,11 +151,13 @@ def check_batch(request: UpdateRecipient) -> None:
     Rejects: INVALID_CROSS_CHAIN_REQUEST. Section A.2.
     """
     last = -1
-    require(len(request.certificates) > 0, Reason.INVALID_CROSS_CHAIN_REQUEST)
+    require(len(request.certificates) > 0, Reason.INVALID_CROSS_CHAIN_REQUEST)  # ALGA-62
     for certificate in request.certificates:
         block = certificate.executed.block
-        genuine = certificate.kind is Kind.CONFIRMED and block.chain_id == request.sender and block.height > last
-        useful = any(m.recipient == request.recipient for m in certificate.executed.messages)
+        genuine = (
+            certificate.kind is Kind.CONFIRMED and block.chain_id == request.sender and block.height > last
+        )  # ALGA-63, ALGA-64, ALGA-65
+        useful = any(m.recipient == request.recipient for m in certificate.executed.messages)  # ALGA-66
         require(genuine and useful, Reason.INVALID_CROSS_CHAIN_REQUEST, block.height)
         last = block.height
 
@@ -159,13 +165,13 @@ def check_batch(request: UpdateRecipient) -> None:
 @rule("WP-A.2-SELECT")
 def select(request: UpdateRecipient, next_height: u64) -> tuple[Certificate, ...]:
     """Return the blocks of a batch that were not received yet. Section A.2."""
-    return tuple(c for c in request.certificates if c.executed.block.height >= next_height)
+    return tuple(c for c in request.certificates if c.executed.block.height >= next_height)  # ALGA-60
 
 
 @rule("WP-2.5-CREATE")
 def create_chain(context: Context, chain: Chain, content: Create, height: u64) -> Chain:
     """Activate the recipient as its parent's block demands. Rejects: CHAIN_ALREADY_EXISTS. Section 2.5."""
-    require(not chain.consistent.created, Reason.CHAIN_ALREADY_EXISTS)
+    require(not chain.consistent.created, Reason.CHAIN_ALREADY_EXISTS)  # ALGA-30
     state = context.application.initial_state()
     return with_consistent(chain, activate(chain.consistent, content.owner, state, height))
 
@@ -179,9 +185,9 @@ def receive_block(context: Context, chain: Chain, certificate: Certificate) -> C
     block = certificate.executed.block
     for message in sent_messages(context, certificate, chain.chain_id):
         if isinstance(message.content, Create):
-            chain = create_chain(context, chain, message.content, block.height)
-        chain = put_inbox(chain, block.chain_id, add(inbox_of(chain, block.chain_id), message))
-    received = chain.localized.received.append((block.chain_id, block.height))
+            chain = create_chain(context, chain, message.content, block.height)  # ALGA-39
+        chain = put_inbox(chain, block.chain_id, add(inbox_of(chain, block.chain_id), message))  # ALGA-41
+    received = chain.localized.received.append((block.chain_id, block.height))  # ALGA-42
     return with_localized(chain, evolve(chain.localized, received=received))
 
 
@@ -190,7 +196,7 @@ def sent_messages(context: Context, certificate: Certificate, recipient: ChainId
     """Return the messages that a certified block sends to one recipient, as its inbox holds them. Section A.1."""
     block, block_hash = certificate.executed.block, context.scheme.hash(certificate.executed)
     return tuple(
-        Message(block.chain_id, block.height, index, block_hash, message.content)
+        Message(block.chain_id, block.height, index, block_hash, message.content)  # ALGA-40
         for index, message in enumerate(certificate.executed.messages)
         if message.recipient == recipient
     )
@@ -206,21 +212,21 @@ def handle_update_recipient(context: Context, chain: Chain, request: UpdateRecip
     """
     check_batch(request)
     next_height = next_height_to_receive(inbox_of(chain, request.sender))
-    selected = select(request, next_height)
+    selected = select(request, next_height)  # ALGA-67
     if selected:
-        chain = fold(lambda c, certificate: receive_block(context, c, certificate), chain, selected)
+        chain = fold(lambda c, certificate: receive_block(context, c, certificate), chain, selected)  # ALGA-71
         part = chain.consistent
         if part.created or not context.tracks_inactive:
             check_active(part.created, part.owner)
     last = selected[-1].executed.block.height if selected else next_height - 1
-    return Accepted(chain, (ConfirmUpdatedRecipient(request.sender, request.recipient, last),))
+    return Accepted(chain, (ConfirmUpdatedRecipient(request.sender, request.recipient, last),))  # ALGA-69, ALGA-74
 
 
 @transition
 @rule("WP-A.2-CONFIRM-UPDATED-RECIPIENT")
 def handle_confirm_updated_recipient(chain: Chain, answer: ConfirmUpdatedRecipient) -> Accepted[Chain]:
     """Drop acknowledged heights from an outbox; nothing happens where none is queued. Never rejects. Section A.2."""
-    local = confirm_messages(chain.localized, answer.recipient, answer.height)
+    local = confirm_messages(chain.localized, answer.recipient, answer.height)  # ALGA-76
     return Accepted(chain if local is chain.localized else with_localized(chain, local))
 
 
@@ -266,11 +272,12 @@ def archive_chain(chain: Chain) -> Accepted[Chain]:
     was, for cold storage. Rejects: CHAIN_NOT_CLOSED, OUTBOX_NOT_EMPTY. Section 2.4.
     """
     part, local = chain.consistent, chain.localized
-    require(is_closed(part), Reason.CHAIN_NOT_CLOSED)
-    require(len(local.outboxes) == 0, Reason.OUTBOX_NOT_EMPTY, tuple(sorted(local.outboxes)))
-    part = evolve(part, state=None, log=part.log.forget())
-    boxes = Map((origin, evolve(box, added=Queue())) for origin, box in local.mailboxes.items())
-    local = evolve(local, received=local.received.forget(), certificates=local.certificates.forget(), mailboxes=boxes)
+    require(is_closed(part), Reason.CHAIN_NOT_CLOSED)  # ALGA-79
+    require(len(local.outboxes) == 0, Reason.OUTBOX_NOT_EMPTY, tuple(sorted(local.outboxes)))  # ALGA-80
+    part = evolve(part, state=None, log=part.log.forget())  # ALGA-81, ALGA-84
+    boxes = Map((origin, evolve(box, added=Queue())) for origin, box in local.mailboxes.items())  # ALGA-85
+    received, certificates = local.received.forget(), local.certificates.forget()  # ALGA-82, ALGA-83
+    local = evolve(local, received=received, certificates=certificates, mailboxes=boxes)
     return Accepted(Chain(chain.chain_id, part, local), (chain,))
 
 
