@@ -18,6 +18,7 @@ A = TypeVar("A")
 EMPTY: Map[Any, Any] = Map()
 
 
+@support
 @frozen(eq=False, repr=False)
 class Queue(Generic[T]):
     """First in, first out. Equality compares the items in order."""
@@ -82,6 +83,7 @@ class Queue(Generic[T]):
         return f"Queue{list(self)!r}"
 
 
+@support
 @frozen(repr=False)
 class Log(Generic[T]):
     """Append-only history of items that are not ⊥, never copied. A forgotten log keeps its length only.
@@ -120,6 +122,7 @@ class Log(Generic[T]):
         return f"Log{list(self.since(0))!r}"
 
 
+@support
 @frozen(repr=False)
 class Set(Generic[T]):
     """A finite set."""

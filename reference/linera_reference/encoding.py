@@ -53,8 +53,10 @@ def decode(kind: type[T], data: bytes) -> T:
         value, end = _reader(record)(data, 0)
     except IndexError:
         raise Rejection(Reason.UNEXPECTED_END, len(data)) from None
-    if end != len(data):
-        raise Rejection(Reason.UNEXPECTED_END if end > len(data) else Reason.TRAILING_BYTES, min(end, len(data)))
+    if end > len(data):
+        raise Rejection(Reason.UNEXPECTED_END, len(data))
+    if end < len(data):
+        raise Rejection(Reason.TRAILING_BYTES, end)
     return value
 
 
@@ -113,8 +115,12 @@ def _read_map(data: bytes, at: int, read_key: Decoder, read_item: Decoder) -> tu
     return Map(values), at
 
 
-def _fail(reason: Reason, at: int) -> None:
-    raise Rejection(reason, at)
+def _bad_tag(at: int) -> None:
+    raise Rejection(Reason.INVALID_TAG, at)
+
+
+def _cut_off(data: bytes) -> None:
+    raise Rejection(Reason.UNEXPECTED_END, len(data))
 
 
 # --- The compiler ------------------------------------------------------------------------------------------------
@@ -198,7 +204,7 @@ def _read(kind: Any, var: str, names: Names) -> Iterator[str]:
     elif isinstance(kind, type) and issubclass(kind, Enum):
         members = _name(names, {m.value: m for m in kind})
         yield from _read_length(var)
-        yield f"if {var} not in {members}: _fail(Reason.INVALID_TAG, at - 1)"
+        yield f"if {var} not in {members}: _bad_tag(at - 1)"
         yield f"{var} = {members}[{var}]"
     else:
         parts = [(_name(names, None), k) for _, k in _fields(kind)]
@@ -215,7 +221,7 @@ def _read_length(var: str) -> Iterator[str]:
 
 def _read_flag(var: str) -> Iterator[str]:
     yield f"{var} = data[at]"
-    yield f"if {var} > 1: _fail(Reason.INVALID_TAG, at)"
+    yield f"if {var} > 1: _bad_tag(at)"
     yield "at += 1"
 
 
@@ -230,7 +236,7 @@ def _read_union(variants: tuple[Any, ...], option: bool, var: str, names: Names)
     for tag, variant in enumerate(variants):
         yield f"{'elif' if tag else 'if'} {var} == {tag}:"
         yield from _indented(_read(variant, var, names))
-    yield "else: _fail(Reason.INVALID_TAG, at - 1)"
+    yield "else: _bad_tag(at - 1)"
 
 
 def _read_tuple(args: tuple[Any, ...], var: str, names: Names) -> Iterator[str]:
@@ -238,7 +244,7 @@ def _read_tuple(args: tuple[Any, ...], var: str, names: Names) -> Iterator[str]:
         item, items = _name(names, None), _name(names, None)
         yield from _read_length(var)
         # Every item takes a byte or more, so a hostile length fails before anything is allocated.
-        yield f"if {var} > len(data) - at: _fail(Reason.UNEXPECTED_END, len(data))"
+        yield f"if {var} > len(data) - at: _cut_off(data)"
         yield f"{items} = []"
         yield f"for _ in range({var}):"
         yield from _indented(_read(args[0], item, names))

@@ -150,7 +150,7 @@ def execute_block(context: Context, chain: Chain, block: Block) -> Staged:
     count = part.tx_count + len(block.transactions)
     require(count <= MAX_U64, Reason.ARITHMETIC, count)  # ALG1-30
     running = Running(part.owner, part.state)
-    out: list[OutgoingMessage] = []
+    out: list[OutgoingMessage] = []  # ALG1-31
     for index, transaction in enumerate(block.transactions, part.tx_count):
         running = execute_transaction(context, chain.chain_id, index, running, transaction)  # ALG1-33
         out += running.messages  # ALG1-34

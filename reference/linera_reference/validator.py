@@ -227,7 +227,7 @@ def handle_update_recipient(context: Context, chain: Chain, request: UpdateRecip
 def handle_confirm_updated_recipient(chain: Chain, answer: ConfirmUpdatedRecipient) -> Accepted[Chain]:
     """Drop acknowledged heights from an outbox; nothing happens where none is queued. Never rejects. Section A.2."""
     local = confirm_messages(chain.localized, answer.recipient, answer.height)  # ALGA-76
-    return Accepted(chain if local is chain.localized else with_localized(chain, local))
+    return Accepted(chain if local is chain.localized else with_localized(chain, local))  # ALGA-77
 
 
 # --- Services for clients ----------------------------------------------------------------------------------------
