@@ -5,7 +5,7 @@ action of the network at a time, so that every run is a run of the model.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import define, evolve, field, frozen
 
@@ -22,6 +22,7 @@ from linera_reference.client import (
     is_reached,
     learn,
     next_transfer,
+    next_transfer_for_messages,
     propose,
     receive_waiting,
     track,
@@ -32,11 +33,15 @@ from linera_reference.identifiers import ChainId
 from linera_reference.network import Action, CastVote, Certify, Deliver, Network, Propose, Resend, World, step
 from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
-from linera_reference.rejections import Accepted, Outcome, Rejected
+from linera_reference.rejections import Accepted, Outcome, Reason, Rejected
 from linera_reference.validator import chain_info, chain_of, download, genesis_validator, payload_of, received_since
 
 ATTEMPTS = 3
 """A proposal is tried, brought up to date for its chain, then for its messages: never more (L10)."""
+
+
+Strategy: TypeAlias = Callable[[View, View, Goal], tuple[ChainId, int] | None]
+"""What to hand over next to a node behind, given a node ahead and a goal."""
 
 
 @frozen
@@ -66,8 +71,8 @@ class Driver:
     """A run of the network.
 
     ``offline`` validators answer nothing; Byzantine ones vote for anything asked if ``complicit``, else stay silent.
-    With ``settling``, a validator delivers its own cross-chain requests at once; without, somebody else must. Clients ask
-    validators in the given ``order`` (default: that of their keys).
+    With ``settling``, a validator delivers its own cross-chain requests at once; without, somebody else must.
+    Clients ask validators in the given ``order`` (default: that of their keys).
     """
 
     network: Network
@@ -139,11 +144,11 @@ class Driver:
             client.node = outcome.state
         return outcome
 
-    def upload(self, client: Client, key: PublicKey, goal: Goal) -> bool:
+    def upload(self, client: Client, key: PublicKey, goal: Goal, strategy: Strategy = next_transfer) -> bool:
         """Bring a validator to a goal with what the client has; whether it got there."""
         ahead = view_of(client.node.validator)
         last = None
-        while (transfer := next_transfer(self.view(key), ahead, goal)) is not None and transfer != last:
+        while (transfer := strategy(self.view(key), ahead, goal)) is not None and transfer != last:
             chain_id, height = last = transfer
             found = download(client.chain(chain_id), height, height + 1)
             if not found:
@@ -153,6 +158,7 @@ class Driver:
 
     def fetch(self, client: Client, key: PublicKey, goal: Goal) -> bool:
         """Bring the local node to a goal with what a validator has; whether it got there."""
+        self.track(client, goal.chain_id)
         last, ahead = None, self.view(key)
         while (transfer := next_transfer(view_of(client.node.validator), ahead, goal)) is not None and transfer != last:
             chain_id, height = last = transfer
@@ -162,9 +168,15 @@ class Driver:
             self.learn(client, found[0])
         return is_reached(view_of(client.node.validator), goal)
 
+    def track(self, client: Client, chain_id: ChainId) -> None:
+        """Let the local node follow a chain and its ancestors, whose blocks create it."""
+        for length in range(1, len(chain_id) + 1):
+            if not client.node.tracked.contains(chain_id[:length]):
+                client.node = track(self.network.context, client.node, chain_id[:length])
+
     def synchronize(self, client: Client, chain_id: ChainId) -> None:
         """Download a chain and the blocks that sent messages to it, from every validator that answers."""
-        client.node = track(self.network.context, client.node, chain_id)
+        self.track(client, chain_id)
         for key in self.online():
             chain = chain_of(self.world.validators[key], chain_id)
             self.fetch(client, key, Goal(chain_id, chain_info(chain).next_height))
@@ -177,8 +189,9 @@ class Driver:
         for _ in range(ATTEMPTS - 1):
             if isinstance(outcome, Accepted) or not goals_after(request, outcome):
                 break
+            messages = outcome.reason is Reason.MISSING_CROSS_CHAIN_UPDATE
             for goal in goals_after(request, outcome):
-                self.upload(client, key, goal)
+                self.upload(client, key, goal, next_transfer_for_messages if messages else next_transfer)
             outcome = self.deliver(key, request)
         return outcome
 

@@ -184,6 +184,15 @@ def next_transfer(behind: View, ahead: View, goal: Goal) -> tuple[ChainId, u64] 
     return next_transfer(behind, ahead, Goal(origin, height + 1)) or (origin, height)
 
 
+@rule("WP-2.8-SYNC-MESSAGES")
+def next_transfer_for_messages(behind: View, ahead: View, goal: Goal) -> tuple[ChainId, u64]:
+    """Return the certificate to hand over so that a sender's blocks below ``goal`` are there and their messages sent.
+
+    When they are there, it is the last of them once more: the node then sends the chain's messages again. Section 2.8.
+    """
+    return next_transfer(behind, ahead, goal) or (goal.chain_id, goal.height - 1)
+
+
 @rule("WP-2.8-SYNC-ANCESTORS")
 def measure(behind: View, ahead: View, goal: Goal) -> tuple[int, int]:
     """Return (missing blocks, chains not created) on the way to a goal: each accepted upload lowers it. Section 2.8."""
