@@ -1,5 +1,7 @@
 """The audit of one chain from public evidence (Claim 5): certificates alone determine states and messages."""
 
+from typing import TypeAlias
+
 from attrs import frozen
 
 from .certificate import Certificate, check_certificate
@@ -14,6 +16,9 @@ from .messages import Create, Message
 from .notation import Hash, PublicKey, rule, support, u64
 from .rejections import Accepted, Reason, require, transition
 from .validator import GenesisChain, check_creation_proof, create_chain, execute_certified, genesis_chain, sent_messages
+
+Places: TypeAlias = frozenset[tuple[ChainId, u64]]
+"""Chains and heights of some blocks."""
 
 
 @frozen
@@ -39,13 +44,14 @@ def audit_chain(
     """Audit a chain: ``origin`` creates it, ``blocks`` are its certificates in order, ``evidence`` the senders' blocks.
 
     Outputs: what was established. Rejects, in order: the errors of ``audit_start``, of ``audit_block`` for each block,
-    of ``audit_sender_block`` for each piece of evidence (by sender and height), then those of ``check_settled``.
+    of ``audit_sender_block`` for each piece of evidence (by sender and height), then those of ``check_sent``.
     Section 3.3.
     """
     chain = audit_start(context, origin, chain_id)
     chain = fold(lambda c, block: audit_block(context, c, block), chain, blocks)
-    chain = fold(lambda c, block: audit_sender_block(context, c, block), chain, sorted(evidence, key=place_of))
-    check_settled(chain)
+    seen = frozenset(place_of(certificate) for certificate in evidence)
+    chain = fold(lambda c, block: audit_sender_block(context, c, block, seen), chain, sorted(evidence, key=place_of))
+    check_sent(owed_messages(chain), seen)
     part = chain.consistent
     state_hash = context.scheme.hash(hashed_state(part))
     return Accepted(chain, (Audited(chain_id, part.next_height, part.block_hash, state_hash, part.owner),))
@@ -86,7 +92,7 @@ def audit_block(context: Context, chain: Chain, certificate: Certificate) -> Cha
 
 
 @rule("WP-3.3-CLAIM-5")
-def audit_sender_block(context: Context, chain: Chain, certificate: Certificate) -> Chain:
+def audit_sender_block(context: Context, chain: Chain, certificate: Certificate, seen: Places) -> Chain:
     """Compare what a sender's certified block sent with what the chain consumed; a repeated block changes nothing.
 
     Rejects: UNEXPECTED_CERTIFICATE_KIND, the errors of ``check_certificate``, those of ``audit_message``. Section 3.3.
@@ -96,33 +102,31 @@ def audit_sender_block(context: Context, chain: Chain, certificate: Certificate)
     origin, height = place_of(certificate)
     if height < next_height_to_receive(inbox_of(chain, origin)):
         return chain
-    return fold(audit_message, chain, sent_messages(context, certificate, chain.chain_id))
+    messages = sent_messages(context, certificate, chain.chain_id)
+    return fold(lambda c, message: audit_message(c, message, seen), chain, messages)
 
 
 @rule("WP-3.3-CLAIM-5")
-def audit_message(chain: Chain, message: Message) -> Chain:
+def audit_message(chain: Chain, message: Message, seen: Places) -> Chain:
     """Put a sent message into the inbox, where it must meet its consumption if the chain consumed it.
 
-    Rejects: MISSING_CROSS_CHAIN_UPDATE (an earlier block of the sender is missing from the evidence), UNSENT_MESSAGE
-    (the chain consumed something else), ARITHMETIC. Section 3.3.
+    Rejects: those of ``check_sent`` for a consumed message that was passed over, ARITHMETIC. Section 3.3.
     """
     inbox = inbox_of(chain, message.origin)
     if not inbox.removed.is_empty:
         owed = inbox.removed.front
-        place = (owed.origin, owed.height)
-        require(message.height <= owed.height, Reason.MISSING_CROSS_CHAIN_UPDATE, (place,))
-        require(message.cursor < owed.cursor or message == owed, Reason.UNSENT_MESSAGE, owed)
+        if message.cursor >= owed.cursor and message != owed:
+            check_sent(frozenset((owed,)), seen)
     return put_inbox(chain, message.origin, add(inbox, message))
 
 
 @rule("WP-3.3-CLAIM-5")
-def check_settled(chain: Chain) -> None:
-    """Accept a chain all of whose consumed messages were met by evidence.
+def check_sent(owed: frozenset[Message], seen: Places) -> None:
+    """Accept if no consumed message is still owed; ``seen`` are the blocks in the evidence.
 
-    Rejects: UNSENT_MESSAGE (the sender's block is there and does not send it), MISSING_CROSS_CHAIN_UPDATE with the
-    (origin, height) of the blocks for which there is no evidence. Section 3.3.
+    Rejects: UNSENT_MESSAGE with the first message whose sender's block is in the evidence and does not send it, then
+    MISSING_CROSS_CHAIN_UPDATE with the (origin, height) of the blocks that are not there. Section 3.3.
     """
-    owed = owed_messages(chain)
-    unsent = frozenset(m for m in owed if m.height < next_height_to_receive(inbox_of(chain, m.origin)))
-    require(not unsent, Reason.UNSENT_MESSAGE, senders_of(unsent))
+    unsent = frozenset(message for message in owed if (message.origin, message.height) in seen)
+    require(not unsent, Reason.UNSENT_MESSAGE, min(unsent, key=lambda m: (m.origin, m.cursor), default=None))
     require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))

@@ -14,7 +14,7 @@ from .crypto import Signer
 from .identifiers import ChainId, parent
 from .notation import evolve, rule, support, u64
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
-from .rejections import Accepted, Outcome, Reason, Rejected, transition
+from .rejections import Accepted, Outcome, Reason, Rejected, transition, unwrap
 from .validator import ChainInfo, Validator, chain_info, chain_of, cross_chain_requests, handle, payload_of
 
 View: TypeAlias = Callable[[ChainId], ChainInfo]
@@ -104,21 +104,22 @@ def receive_waiting(chain: Chain, limit: int | None = None) -> tuple[Receive, ..
     return tuple(Receive(message) for _, box in boxes for message in box.added)[:limit]
 
 
+@transition
 @rule("WP-2.8-EXTEND", "WP-2.8-PENDING")
 def propose(
     context: Context, node: LocalNode, owner: Signer, chain_id: ChainId, transactions: tuple[Transaction, ...]
-) -> Outcome[LocalNode]:
+) -> Accepted[LocalNode]:
     """Build and sign the next block, and remember it as pending at the local node before anything is sent.
 
     Outputs: the request. A block that is pending already is proposed again whatever the transactions: its owner
-    signs no second block at a height. Rejects: what ``handle_request`` rejects. Section 2.8.
+    signs no second block at a height. Rejects: OUT_OF_RANGE (it cannot be encoded), what ``handle_request`` rejects.
+    Section 2.8.
     """
     chain = chain_of(node.validator, chain_id)
     pending = chain.localized.pending
     block = next_block(chain, transactions) if pending is None else pending.block
     request = sign_request(context.scheme, owner, block)
-    outcome = learn(context, node, request)
-    return outcome if isinstance(outcome, Rejected) else Accepted(outcome.state, (request,))
+    return Accepted(unwrap(learn(context, node, request)).state, (request,))
 
 
 @rule("WP-2.8-STOP-AT-QUORUM", "WP-2.2-CERTIFICATE")

@@ -18,7 +18,7 @@ from .crypto import Signer
 from .identifiers import ChainId
 from .notation import Hash, PublicKey, evolve, rule, support
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
-from .rejections import Accepted, Outcome, Reason, Rejected, Rejection, require, transition
+from .rejections import Accepted, Outcome, Reason, Rejection, require, transition, unwrap
 from .validator import (
     Genesis,
     Validator,
@@ -207,18 +207,16 @@ def correct_validator(world: World, key: PublicKey) -> Validator:
     return world.validators[key]
 
 
+@transition
 @rule("WP-2.2-ADVERSARY")
-def deliver_to(network: Network, world: World, key: PublicKey, item: Any) -> Outcome[World]:
+def deliver_to(network: Network, world: World, key: PublicKey, item: Any) -> Accepted[World]:
     """Let a correct validator handle what was sent to it; votes and cross-chain requests that it answers are sent.
 
-    Rejects: ACTION_NOT_ENABLED (not sent), or what the handler rejects. Section 2.2.
+    Rejects: ACTION_NOT_ENABLED (not correct, or not sent), or what the handler rejects. Section 2.2.
     """
-    validator = world.validators.get(key)
-    if validator is None or not was_sent(network, world, key, item):
-        return Rejected(Reason.ACTION_NOT_ENABLED, "not sent to a correct validator")
-    outcome = handle(network.context, validator, item, network.signers[key])
-    if isinstance(outcome, Rejected):
-        return outcome
+    validator = correct_validator(world, key)
+    require(was_sent(network, world, key, item), Reason.ACTION_NOT_ENABLED, "it was not sent")
+    outcome = unwrap(handle(network.context, validator, item, network.signers[key]))
     world = evolve(world, validators=world.validators.set(key, outcome.state))
     return Accepted(emit(world, key, outcome.outputs), outcome.outputs)
 
@@ -249,8 +247,6 @@ def archive_at(world: World, key: PublicKey, chain_id: ChainId) -> Accepted[Worl
     """
     validator = correct_validator(world, key)
     chain = chain_of(validator, chain_id)
-    outcome = archive_chain(chain)
-    if isinstance(outcome, Rejected):
-        raise Rejection(outcome.reason, outcome.detail)
+    outcome = unwrap(archive_chain(chain))
     validators = world.validators.set(key, put_chain(validator, chain, outcome.state))
     return Accepted(evolve(world, validators=validators), outcome.outputs)

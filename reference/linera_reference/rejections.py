@@ -108,6 +108,14 @@ def require(condition: bool, reason: Reason, detail: Any = None) -> None:
         raise Rejection(reason, detail)
 
 
+@support
+def unwrap(outcome: Outcome[S]) -> Accepted[S]:
+    """Go on with an acceptance inside another transition; a rejection ends that one too."""
+    if isinstance(outcome, Rejected):
+        raise Rejection(outcome.reason, outcome.detail)
+    return outcome
+
+
 @rule("WP-2.8-ATOMIC")
 def transition(function: Callable[P, Accepted[S]]) -> Callable[P, Outcome[S]]:
     """Make an entry point: the only place where a rejection becomes a value. Any other exception is a bug."""

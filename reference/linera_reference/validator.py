@@ -211,14 +211,15 @@ def handle_update_recipient(context: Context, chain: Chain, request: UpdateRecip
     then, with nothing saved, INACTIVE_CHAIN, CHAIN_CLOSED. Section A.2.
     """
     check_batch(request)
-    next_height = next_height_to_receive(inbox_of(chain, request.sender))
-    selected = select(request, next_height)  # ALGA-67
+    inbox = inbox_of(chain, request.sender)
+    selected = select(request, next_height_to_receive(inbox))  # ALGA-67
     if selected:
         chain = fold(lambda c, certificate: receive_block(context, c, certificate), chain, selected)  # ALGA-71
         part = chain.consistent
         if part.created or not context.tracks_inactive:
             check_active(part.created, part.owner)
-    last = selected[-1].executed.block.height if selected else next_height - 1
+        inbox = inbox_of(chain, request.sender)
+    last = next_height_to_receive(inbox) - 1
     return Accepted(chain, (ConfirmUpdatedRecipient(request.sender, request.recipient, last),))  # ALGA-69, ALGA-74
 
 
