@@ -1,0 +1,322 @@
+"""The audit of a chain from a file (Claim 5). Signatures are checked ahead, on several threads."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from attrs import evolve, field, frozen
+from immutables import Map
+
+from linera_reference.application import Balance, Token
+from linera_reference.audit import Audited, audit_block, audit_chain, audit_sender_block, audit_start, place_of
+from linera_reference.block import Receive
+from linera_reference.certificate import Certificate, certified_payload
+from linera_reference.committee import make_committee
+from linera_reference.context import Context
+from linera_reference.crypto import Scheme, Signer, Verifier, tagged_bytes
+from linera_reference.encoding import decode, encode
+from linera_reference.identifiers import ChainId
+from linera_reference.messages import Create
+from linera_reference.network import Network, World
+from linera_reference.notation import Hash, PublicKey, Signature
+from linera_reference.rejections import Rejected, Rejection
+from linera_reference.validator import GenesisChain
+
+from .errors import UsageError
+from .inputs import MEBIBYTE, InputError, read_bytes, read_with_schema
+from .inputs import place_of as path_in_words
+from .scenarios import SCHEMES, chain_id_of
+from .story import show_chain, show_rejection
+
+MAX_FILE = 256 * MEBIBYTE
+CHUNK = 16
+"""Certificates whose signatures one task checks."""
+
+Progress = Callable[[int], None]
+Signed = tuple[PublicKey, Signature]
+
+
+@frozen
+class AuditInput:
+    """What an audit file holds."""
+
+    context: Context
+    chain_id: ChainId
+    origin: GenesisChain | Certificate
+    blocks: tuple[Certificate, ...]
+    evidence: tuple[Certificate, ...]
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """Every certificate, in the order of the audit."""
+        origin = (self.origin,) if isinstance(self.origin, Certificate) else ()
+        return (*origin, *self.blocks, *self.evidence)
+
+
+@frozen
+class AuditResult:
+    """What an audit established, or where it failed and why."""
+
+    file: str
+    chain: str
+    blocks: int
+    evidence: int
+    signatures: int
+    audited: Audited | None = None
+    balance: int | None = None
+    place: str | None = None
+    rejected: Rejected | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the audit passed."""
+        return self.audited is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result for a report."""
+        counts = {"blocks": self.blocks, "evidence": self.evidence, "signatures": self.signatures}
+        common = {"file": self.file, "chain": self.chain, "holds": self.holds, **counts}
+        if self.rejected is not None:
+            reason = self.rejected.reason
+            return {**common, "place": self.place, "reason": reason.name, "sentence": reason.sentence}
+        return {**common, **({} if self.audited is None else self.established(self.audited))}
+
+    def established(self, audited: Audited) -> dict[str, Any]:
+        """Return what the certificates establish about the chain."""
+        return {
+            "height": audited.next_height,
+            "block_hash": _hex(audited.block_hash),
+            "state_hash": _hex(audited.state_hash),
+            "owner": _hex(audited.owner),
+            "balance": self.balance,
+        }
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+# --- Checking signatures ahead -----------------------------------------------------------------------------------
+
+
+@frozen
+class Checked:
+    """What a thread found out about a certificate: the hash of its block, what is signed, and who really signed it."""
+
+    block_hash: Hash
+    signed: bytes
+    genuine: frozenset[Signed]
+
+
+Found: TypeAlias = dict[int, Checked]
+"""By the identity of the executed block, which lives as long as the audit."""
+
+
+@frozen
+class AheadScheme:
+    """A scheme whose hashes of executed blocks and signatures are being checked ahead by other threads."""
+
+    scheme: Scheme
+    tasks: dict[int, Future[Found]] = field(eq=False)
+    known: dict[bytes, frozenset[Signed]] = field(factory=dict, eq=False)
+
+    def hash(self, value: Any) -> Hash:
+        """Hash a data type; of an executed block, wait for the thread that has it."""
+        task = self.tasks.get(id(value))
+        if task is None:
+            return self.scheme.hash(value)
+        found = task.result()[id(value)]
+        self.known[found.signed] = found.genuine
+        return found.block_hash
+
+    def public_key(self, secret: bytes) -> PublicKey:
+        """Return the verification key of a secret."""
+        return self.scheme.public_key(secret)
+
+    def sign(self, signer: Signer, value: Any) -> Signature:
+        """Sign a data type."""
+        return self.scheme.sign(signer, value)
+
+    def verifier(self, value: Any) -> Verifier:
+        """Look a signature up; what is not known to be genuine is checked."""
+        known, check = self.known.get(tagged_bytes(value), frozenset()), self.scheme.verifier(value)
+        return lambda key, signature: (key, signature) in known or check(key, signature)
+
+
+def check_ahead(
+    pool: ThreadPoolExecutor, scheme: Scheme, certificates: Sequence[Certificate], progress: Progress
+) -> AheadScheme:
+    """Let threads check certificates, in order (Ed25519 runs outside the interpreter's lock)."""
+    tasks: dict[int, Future[Found]] = {}
+    for chunk in (certificates[i : i + CHUNK] for i in range(0, len(certificates), CHUNK)):
+        task = pool.submit(_check, scheme, chunk)
+        task.add_done_callback(partial(_done, progress, len(chunk)))
+        tasks |= {id(certificate.executed): task for certificate in chunk}
+    return AheadScheme(scheme, tasks)
+
+
+def _done(progress: Progress, count: int, _: Future[Found]) -> None:
+    progress(count)
+
+
+def _check(scheme: Scheme, certificates: Sequence[Certificate]) -> Found:
+    return {id(certificate.executed): _check_one(scheme, certificate) for certificate in certificates}
+
+
+def _check_one(scheme: Scheme, certificate: Certificate) -> Checked:
+    payload = certified_payload(scheme, certificate)
+    verify = scheme.verifier(payload)
+    genuine = frozenset(pair for pair in certificate.signatures if verify(*pair))
+    return Checked(payload.block_hash, tagged_bytes(payload), genuine)
+
+
+# --- Auditing ----------------------------------------------------------------------------------------------------
+
+
+def audit(file: str, task: AuditInput, jobs: int | None = None, progress: Progress = lambda _: None) -> AuditResult:
+    """Audit a chain, with one thread per core for the signatures."""
+    counts = (len(task.blocks), len(task.evidence), sum(len(c.signatures) for c in task.certificates))
+    result = AuditResult(file, show_chain(task.chain_id), *counts)
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        try:
+            scheme = check_ahead(pool, task.context.scheme, task.certificates, progress)
+            return _conclude(result, evolve(task, context=evolve(task.context, scheme=scheme)))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _conclude(result: AuditResult, task: AuditInput) -> AuditResult:
+    outcome = audit_chain(task.context, task.chain_id, task.origin, task.blocks, task.evidence)
+    if isinstance(outcome, Rejected):
+        return evolve(result, place=find_failure(task), rejected=outcome)
+    state = outcome.state.consistent.state
+    balance = state.amount if isinstance(state, Balance) else None
+    return evolve(result, audited=outcome.outputs[0], balance=balance)
+
+
+def find_failure(task: AuditInput) -> str:
+    """Say which certificate a failed audit stops at, by taking its steps one at a time."""
+    context, place = task.context, "origin"
+    try:
+        chain = audit_start(context, task.origin, task.chain_id)
+        for index, block in enumerate(task.blocks, 1):
+            place = f"block {index} of {len(task.blocks)}, {_place(block)}"
+            chain = audit_block(context, chain, block)
+        seen = frozenset(map(place_of, task.evidence))
+        for block in sorted(task.evidence, key=place_of):
+            place = f"evidence, {_place(block)}"
+            chain = audit_sender_block(context, chain, block, seen)
+    except Rejection:
+        return place
+    return "evidence"
+
+
+def _place(certificate: Certificate) -> str:
+    chain_id, height = place_of(certificate)
+    return f"height {height} of chain {show_chain(chain_id)}"
+
+
+# --- Reading -----------------------------------------------------------------------------------------------------
+
+
+def read_audit(path: Path) -> AuditInput:
+    """Read an audit file. Raises: InputError."""
+    document = read_with_schema(path, "audit", MAX_FILE)
+    chain_id = chain_id_of(document["chain"])
+    genesis = [_genesis_chain(entry) for entry in document["genesis"]]
+    if "origin" in document:
+        origin: GenesisChain | Certificate = _certificate(path, ("origin",), document["origin"])
+    else:
+        found = [chain for chain in genesis if chain.chain_id == chain_id]
+        if not found:
+            raise InputError(path, "chain", "expected a chain of genesis, or the key 'origin'")
+        origin = found[0]
+    blocks = _certificates(path, "blocks", document)
+    return AuditInput(_context(path, document), chain_id, origin, blocks, _certificates(path, "evidence", document))
+
+
+def _genesis_chain(entry: dict[str, Any]) -> GenesisChain:
+    return GenesisChain(chain_id_of(entry["id"]), bytes.fromhex(entry["owner"]), Balance(entry["balance"]))
+
+
+def _context(path: Path, document: dict[str, Any]) -> Context:
+    members = [(bytes.fromhex(entry["key"]), entry["weight"]) for entry in document["committee"]]
+    if len(Map(members)) < len(members):
+        raise InputError(path, "committee", "expected each key once")
+    try:
+        committee = make_committee(members)
+    except Rejection as rejection:
+        found = show_rejection(Rejected(rejection.reason, rejection.detail))
+        raise InputError(path, "committee", f"expected a possible committee, found {found}") from None
+    return Context(SCHEMES[document["crypto"]], Token(), committee)
+
+
+def _certificates(path: Path, key: str, document: dict[str, Any]) -> tuple[Certificate, ...]:
+    return tuple(_certificate(path, (key, index), entry) for index, entry in enumerate(document[key]))
+
+
+def _certificate(path: Path, place: tuple[str | int, ...], entry: str | dict[str, str]) -> Certificate:
+    """Decode a certificate given in hexadecimal, or as the name of a file beside this one."""
+    words = path_in_words(place)
+    if isinstance(entry, dict):
+        path, words = path.parent / entry["file"], "file"
+        data = read_bytes(path, MAX_FILE)
+    else:
+        try:
+            data = bytes.fromhex(entry)
+        except ValueError:
+            raise InputError(path, words, "expected an even number of hexadecimal digits") from None
+    try:
+        return decode(Certificate, data)
+    except Rejection as rejection:
+        found = show_rejection(Rejected(rejection.reason, rejection.detail))
+        raise InputError(path, words, f"expected a certificate in BCS, found {found}") from None
+
+
+# --- Writing -----------------------------------------------------------------------------------------------------
+
+
+def export_audit(network: Network, world: World, chain_id: ChainId, crypto: str) -> bytes:
+    """Write everything that is needed to audit a chain of a finished run. Raises: UsageError."""
+    committee, genesis = network.genesis.committee, network.genesis.chains
+    blocks = _blocks_of(world, chain_id)
+    document: dict[str, Any] = {
+        "audit": 1,
+        "crypto": crypto,
+        "application": "token",
+        "committee": [{"key": key.hex(), "weight": weight} for key, weight in sorted(committee.weights.items())],
+        "genesis": [
+            {"id": show_chain(c.chain_id), "owner": c.owner.hex(), "balance": c.state.amount}
+            for c in sorted(genesis, key=lambda c: c.chain_id)
+        ],
+        "chain": show_chain(chain_id),
+    }
+    if all(chain.chain_id != chain_id for chain in genesis):
+        document["origin"] = encode(_creation_of(world, chain_id)).hex()
+    document["blocks"] = [encode(block).hex() for block in blocks]
+    document["evidence"] = [encode(block).hex() for block in _senders_of(world, blocks)]
+    return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def _blocks_of(world: World, chain_id: ChainId) -> list[Certificate]:
+    found = (c for c in world.certificates.values() if c.executed.block.chain_id == chain_id)
+    return sorted(found, key=place_of)
+
+
+def _creation_of(world: World, chain_id: ChainId) -> Certificate:
+    for certificate in world.certificates.values():
+        sent = certificate.executed.messages
+        if any(m.recipient == chain_id and isinstance(m.content, Create) for m in sent):
+            return certificate
+    raise UsageError(f"chain {show_chain(chain_id)}: expected a chain that was created in the run")
+
+
+def _senders_of(world: World, blocks: Sequence[Certificate]) -> list[Certificate]:
+    """Return the blocks that sent what some blocks consume."""
+    consumed = (t.message for b in blocks for t in b.executed.block.transactions if isinstance(t, Receive))
+    hashes = {message.block_hash for message in consumed}
+    return sorted((world.certificates[h] for h in hashes), key=place_of)

@@ -1,0 +1,104 @@
+"""What a scenario may expect of a chain at a node, and how the facts are found."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from linera_reference.application import Balance
+from linera_reference.chain import Chain, is_closed, owed_messages
+from linera_reference.identifiers import ChainId
+from linera_reference.messages import Create, Message
+from linera_reference.validator import Validator, chain_of
+
+from .scenarios import Expect, MessageSpec
+from .story import Names, show_chain, show_content, show_name
+from .views import is_archived
+
+
+def _owner(names: Names, chain: Chain) -> str | None:
+    owner = chain.consistent.owner
+    return None if owner is None else show_name(names, owner)
+
+
+def _balance(_: Names, chain: Chain) -> int | None:
+    state = chain.consistent.state
+    return state.amount if isinstance(state, Balance) else None
+
+
+def _waiting(names: Names, chain: Chain) -> tuple[MessageSpec, ...]:
+    boxes = sorted(chain.localized.mailboxes.items(), key=lambda item: item[0])
+    return tuple(_message(names, message) for _, box in boxes for message in box.added)
+
+
+def _owed(names: Names, chain: Chain) -> tuple[MessageSpec, ...]:
+    ordered = sorted(owed_messages(chain), key=lambda message: (message.origin, message.cursor))
+    return tuple(_message(names, message) for message in ordered)
+
+
+def _message(names: Names, message: Message) -> MessageSpec:
+    content = message.content
+    if isinstance(content, Create):
+        return MessageSpec(origin=message.origin, create=show_name(names, content.owner))
+    shown = show_content(names, content)
+    return MessageSpec(origin=message.origin, amount=int(shown) if shown.isdecimal() else None)
+
+
+def _undelivered(_: Names, chain: Chain) -> dict[ChainId, tuple[int, ...]]:
+    return {recipient: tuple(outbox.queue) for recipient, outbox in chain.localized.outboxes.items()}
+
+
+FACTS: dict[str, Callable[[Names, Chain], Any]] = {
+    "created": lambda _, chain: chain.consistent.created,
+    "closed": lambda _, chain: is_closed(chain.consistent),
+    "owner": _owner,
+    "balance": _balance,
+    "height": lambda _, chain: chain.consistent.next_height,
+    "transactions": lambda _, chain: chain.consistent.tx_count,
+    "pending": lambda _, chain: chain.localized.pending is not None,
+    "waiting": _waiting,
+    "owed": _owed,
+    "received": lambda _, chain: len(chain.localized.received),
+    "undelivered": _undelivered,
+    "archived": lambda _, chain: is_archived(chain),
+}
+"""The facts of a chain at a node, by their key in an ``expect`` step."""
+
+
+def unmet_facts(names: Names, expected: Expect, node: Validator, chain_id: ChainId, name: str) -> Iterator[str]:
+    """Compare a chain at a node with what is expected of it."""
+    chain = chain_of(node, chain_id)
+    for fact, find in FACTS.items():
+        wanted = getattr(expected, fact)
+        if wanted is not None and (found := find(names, chain)) != wanted:
+            place = f"{fact} of chain {show_chain(chain_id)} at {name}"
+            yield f"{place}: expected {show_fact(wanted)}, found {show_fact(found)}"
+
+
+def show_fact(value: Any) -> str:
+    """Write the value of a fact."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case MessageSpec():
+            what = f"the creation for {value.create}" if value.create else f"{value.amount}"
+            return f"{what} from {show_chain(value.origin)}"
+        case tuple():
+            return ", ".join(map(show_fact, value)) or "nothing"
+        case dict():
+            lists = (f"{show_fact(item)} to {show_chain(key)}" for key, item in sorted(value.items()))
+            return "; ".join(lists) or "nothing"
+    return "nothing" if value is None else str(value)
+
+
+def disagreement(nodes: Mapping[str, Validator], chain_id: ChainId | None) -> str | None:
+    """Return the first chain (or look at one only) of which two nodes have different heights or last blocks."""
+    known = sorted({found for node in nodes.values() for found in node.chains}) if chain_id is None else [chain_id]
+    for found in known:
+        if len({_tip(chain_of(node, found)) for node in nodes.values()}) > 1:
+            return show_chain(found)
+    return None
+
+
+def _tip(chain: Chain) -> tuple[Any, ...]:
+    """Return what determines the consistent part, kept by tombstones too."""
+    part = chain.consistent
+    return part.created, part.owner, part.next_height, part.block_hash

@@ -1,0 +1,281 @@
+"""What the machines over `network.step` share: a driven network, what was sent, and the verdict of each step."""
+
+from collections.abc import Iterable, Iterator
+
+from hypothesis import strategies as st
+from immutables import Map
+
+from linera_invariants.driver import Driver, Step
+from linera_invariants.registry import Predicate, check_step, predicates
+from linera_invariants.story import Event, Remark, tell
+from linera_invariants.views import short
+from linera_reference.application import Balance, Token
+from linera_reference.block import ExecutedBlock, Request, Transaction, sign_request
+from linera_reference.certificate import Certificate, VotePayload
+from linera_reference.chain import Chain, is_closed
+from linera_reference.client import next_block
+from linera_reference.committee import make_committee
+from linera_reference.context import Context
+from linera_reference.crypto import Scheme, Signer, make_signer
+from linera_reference.identifiers import ChainId
+from linera_reference.network import (
+    ArchiveChain,
+    CastVote,
+    Certify,
+    CrossChain,
+    Deliver,
+    Network,
+    Propose,
+    World,
+    initial_world,
+)
+from linera_reference.notation import PublicKey
+from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.rejections import Accepted, Outcome, Reason, Rejected
+from linera_reference.rules import BASELINE, Rules
+from linera_reference.validator import Genesis, GenesisChain, chain_of, payload_of
+
+from .base import Machine, Violated
+from .effects import differences
+from .places import places
+
+EFFECTS = "a committed block does what its transactions say"
+ARCHIVED = "only a closed chain without undelivered messages is archived"
+
+VALIDATORS = ("Ada", "Blaise", "Carl", "Dora")
+USERS = ("alice", "bob", "carol")
+TOKENS = 20
+
+WEIGHTS = st.sampled_from([(1, 1, 1, 1), (1, 1, 1, 1), (3, 2, 1, 1), (2, 2, 2, 1), (5, 4, 4, 0), (1, 2, 3, 4)])
+ORDER = st.permutations(range(4))
+PLACE = st.integers(0, 3)
+SOME = st.integers(0, 15)
+"""Some of the four validators, as the bits of a number; 0 means all."""
+
+
+class NetworkMachine(Machine):
+    """A network of weighted validators, whose every step is judged by every predicate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[bytes, str] = {}
+        self.events: list[Event] = []
+        self.requests: list[Request] = []
+        self.executed: dict[bytes, ExecutedBlock] = {}
+        self.certificates: list[Certificate] = []
+        self.internal: list[tuple[PublicKey, CrossChain]] = []
+
+    def open_network(
+        self,
+        weights: tuple[int, ...],
+        faulty: Iterable[int],
+        chains: Iterable[tuple[ChainId, str]],
+        rules: Rules = BASELINE,
+    ) -> None:
+        """Start a network; of the ``faulty`` places, in this order, those that fit under the fault bound misbehave."""
+        scheme = self.session.scheme
+        self.signers = {name: make_signer(scheme, name.encode().ljust(32)) for name in (*VALIDATORS, *USERS)}
+        self.names |= {signer.public_key: name for name, signer in self.signers.items()}
+        voters = [self.signers[name] for name in VALIDATORS[: len(weights)]]
+        genesis = tuple(GenesisChain(i, self.signers[o].public_key, Balance(TOKENS)) for i, o in chains)
+        self.network = make_network(scheme, rules, voters, weights, genesis, tuple(within_fault_bound(weights, faulty)))
+        self.members = [voter.public_key for voter in voters]
+        self.byzantine = [key for key in self.members if key in self.network.byzantine]
+        self.correct = [key for key in self.members if key not in self.network.byzantine]
+        self.driver = Driver(self.network, initial_world(self.network), settling=False, observe=self.observe)
+
+    # --- what every step goes through ---
+
+    def observe(self, before: World, step: Step, after: World) -> None:
+        """Remember, count and judge a step."""
+        self.session.steps += 1
+        self.events.append(step)
+        if isinstance(step.outcome, Accepted):
+            self.remember(before, step, step.outcome)
+        for place in places(self.network, before, step, after):
+            self.count(place)
+        self.compare_effects(before, step)
+        self.compare_archive(before, step)
+        violations = check_step(self.network, before, step, after)
+        self.session.checked.update(_asked(after is not before))
+        if violations:
+            raise Violated(self.named("; ".join(f"{v.statement}: {v.detail}" for v in violations)))
+
+    def named(self, text: str) -> str:
+        """Put names where a text abbreviates keys."""
+        for key, name in self.names.items():
+            text = text.replace(short(key), name)
+        return text
+
+    def compare_effects(self, before: World, step: Step) -> None:
+        """Compare what a committed block did with what its transactions say."""
+        match step.action:
+            case Deliver(key, Certificate(executed)) if isinstance(step.outcome, Accepted):
+                old, new = (chain_of(w.validators[key], executed.block.chain_id) for w in (before, step.outcome.state))
+                if new is not old:
+                    problems = tuple(differences(old.consistent, executed, new.consistent))
+                    self.check(not problems, EFFECTS, executed.block.chain_id, executed.block.height, *problems)
+
+    def compare_archive(self, before: World, step: Step) -> None:
+        """Compare how archiving ended with what the chain allows."""
+        match step.action:
+            case ArchiveChain(key, chain_id):
+                old = chain_of(before.validators[key], chain_id)
+                expected = Reason.OUTBOX_NOT_EMPTY if old.localized.outboxes else None
+                expected = expected if is_closed(old.consistent) else Reason.CHAIN_NOT_CLOSED
+                found = step.outcome.reason if isinstance(step.outcome, Rejected) else None
+                self.check(found is expected, ARCHIVED, chain_id, found, expected)
+
+    def remember(self, before: World, step: Step, outcome: Accepted[World]) -> None:
+        """Keep what was sent in the order of sending (sets have none, and runs must not depend on hash seeds)."""
+        match step.action:
+            case Propose(request) if not before.requests.contains(request):
+                self.count("equivocation", any(conflicts(request, other) for other in self.requests))
+                self.requests.append(request)
+            case Certify() if outcome.state.certificates is not before.certificates:
+                self.certificates += [c for c in outcome.outputs if c not in self.certificates]
+            case Deliver(key, Request() as request):
+                self.remember_vote(self.cell(key, request.block.chain_id).localized.pending)
+        self.internal += fresh_requests(before, step, outcome)
+
+    def remember_vote(self, executed: ExecutedBlock | None) -> None:
+        """Keep what a correct validator voted for."""
+        if executed is not None:
+            self.executed[self.payload(executed).block_hash] = executed
+
+    def story(self) -> list[str]:
+        """Tell the run so far."""
+        return tell(self.names, self.events)
+
+    def remark(self, text: str) -> None:
+        """Add a line to the story that is no action of the network."""
+        self.events.append(Remark(text))
+
+    # --- looking around ---
+
+    def cell(self, key: PublicKey, chain_id: ChainId) -> Chain:
+        """Return the view of a chain at a correct validator."""
+        return chain_of(self.driver.world.validators[key], chain_id)
+
+    def payload(self, executed: ExecutedBlock) -> VotePayload:
+        """Return what a vote for an executed block signs."""
+        return payload_of(self.network.context, executed)
+
+    def validator(self, place: int) -> PublicKey:
+        """Return one of the correct validators."""
+        return self.correct[place % len(self.correct)]
+
+    def some(self, bits: int) -> list[PublicKey]:
+        """Return some of the correct validators: those of the set bits, all for 0."""
+        return [key for place, key in enumerate(self.correct) if bits == 0 or bits >> place & 1]
+
+    def best_view(self, chain_id: ChainId) -> Chain:
+        """Return the view of a chain at the correct validator that is furthest."""
+        return max((self.cell(key, chain_id) for key in self.correct), key=progress)
+
+    def signer_of(self, owner: PublicKey | None) -> Signer | None:
+        """Return the key pair of an owner."""
+        return None if owner is None else self.signers[self.names[owner]]
+
+    # --- raw actions of the network ---
+
+    def propose_on(self, chain: Chain, transactions: tuple[Transaction, ...], signer: Signer) -> Request:
+        """Sign and publish a block on top of some view of a chain."""
+        return self.publish(sign_request(self.network.context.scheme, signer, next_block(chain, transactions)))
+
+    def publish(self, request: Request) -> Request:
+        """Publish a request."""
+        self.driver.act(Propose(request))
+        return request
+
+    def deliver(self, key: PublicKey, item: Request | Certificate | CrossChain) -> Outcome[World]:
+        """Let one validator handle something."""
+        return self.driver.act(Deliver(key, item))
+
+    def spread(self, item: Request | Certificate | None, some: int) -> None:
+        """Let some of the correct validators handle something, if there is anything."""
+        if item is not None:
+            for key in self.some(some):
+                self.driver.act(Deliver(key, item))
+
+    def betray(self, executed: ExecutedBlock) -> None:
+        """Let every Byzantine validator vote for a block."""
+        for key in self.byzantine:
+            self.driver.act(CastVote(key, self.payload(executed)))
+
+    def voters(self, executed: ExecutedBlock) -> list[PublicKey]:
+        """Return who has voted for a block."""
+        payload = self.payload(executed)
+        cast = {vote.validator for vote in self.driver.world.votes if vote.payload == payload}
+        return [key for key in self.members if key in cast]
+
+    def certify(self, executed: ExecutedBlock, without: int = 0) -> Certificate | None:
+        """Gather the votes cast for a block into a certificate, those of some places set aside; ⊥ without a quorum."""
+        voters = self.voters(executed)
+        kept = [voter for place, voter in enumerate(voters) if not without >> place & 1]
+        outcome = self.driver.act(Certify(executed, tuple(kept)))
+        return outcome.outputs[0] if isinstance(outcome, Accepted) else None
+
+    def settle(self, key: PublicKey, answers: bool = True) -> None:
+        """Let one validator deliver everything between its chains; the answers too, or are they lost?"""
+        chains = self.driver.world.validators[key].chains
+        for chain_id in sorted(chain_id for chain_id, chain in chains.items() if chain.localized.outboxes):
+            self.driver.settling = answers
+            outcome = self.driver.resend(key, chain_id)
+            self.driver.settling = False
+            if not answers and isinstance(outcome, Accepted):
+                for request in outcome.outputs:
+                    self.deliver(key, request)
+
+
+def _asked(changed: bool) -> list[str]:
+    """Return the statements that a step was judged by."""
+
+    def asked(judge: Predicate) -> bool:
+        return judge.scope == "step" or (changed and judge.scope != "goal")
+
+    return sorted({judge.statement for judge in predicates().values() if asked(judge)})
+
+
+def make_network(
+    scheme: Scheme,
+    rules: Rules,
+    voters: list[Signer],
+    weights: tuple[int, ...],
+    genesis: tuple[GenesisChain, ...],
+    faulty: tuple[int, ...],
+) -> Network:
+    """Build a network of these validators with these voting rights; those at the ``faulty`` places are Byzantine."""
+    committee = make_committee((voter.public_key, weight) for voter, weight in zip(voters, weights, strict=True))
+    signers = Map((voter.public_key, voter) for voter in voters)
+    byzantine = frozenset(voters[place].public_key for place in faulty)
+    return Network(Context(scheme, Token(), committee, rules), Genesis(committee, genesis), signers, byzantine)
+
+
+def within_fault_bound(weights: tuple[int, ...], order: Iterable[int]) -> Iterator[int]:
+    """Walk the places, in this order, whose voting rights together stay below a third."""
+    weight = 0
+    for place in order:
+        if 3 * (weight + weights[place]) < sum(weights):
+            weight += weights[place]
+            yield place
+
+
+def conflicts(request: Request, other: Request) -> bool:
+    """Whether two requests are different blocks of one owner at the same place."""
+    mine, theirs = request.block, other.block
+    same_place = (mine.chain_id, mine.height, request.owner) == (theirs.chain_id, theirs.height, other.owner)
+    return same_place and mine != theirs
+
+
+def fresh_requests(before: World, step: Step, outcome: Accepted[World]) -> list[tuple[PublicKey, CrossChain]]:
+    """Return the cross-chain requests that a step sent for the first time."""
+    key: PublicKey = getattr(step.action, "validator", b"")
+    sent = before.internal.get(key)
+    cross = (output for output in outcome.outputs if isinstance(output, UpdateRecipient | ConfirmUpdatedRecipient))
+    return [(key, item) for item in cross if sent is None or not sent.contains(item)]
+
+
+def progress(chain: Chain) -> tuple[bool, int]:
+    """Say how far a view of a chain is."""
+    return chain.consistent.created, chain.consistent.next_height

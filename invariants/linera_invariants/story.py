@@ -1,0 +1,270 @@
+"""A run as a story: numbered lines that say who does what and how it ends. Scenarios and failing examples use it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from attrs import define, field, frozen
+
+from linera_reference.application import Credit, TokenOperation, Transfer
+from linera_reference.block import (
+    Block,
+    ChangeKey,
+    CloseChain,
+    Execute,
+    OpenChain,
+    Receive,
+    Request,
+    Transaction,
+)
+from linera_reference.certificate import Certificate, Vote, VotePayload
+from linera_reference.crypto import hash_value
+from linera_reference.encoding import decode
+from linera_reference.identifiers import ChainId
+from linera_reference.messages import Create, User
+from linera_reference.network import ArchiveChain, CastVote, Certify, Deliver, Propose, Resend
+from linera_reference.notation import Hash, PublicKey
+from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.rejections import Accepted, Reason, Rejected, Rejection
+
+from .driver import Step
+
+ASIDE = "    "
+"""Starts the text of a line that tells a delivery between chains: a reader may skip those."""
+
+
+@frozen
+class Remark:
+    """A line of the story that is no action of the network."""
+
+    text: str
+
+
+Event: TypeAlias = Step | Remark
+Names: TypeAlias = Mapping[PublicKey, str]
+
+
+def tell(names: Names, trace: Iterable[Event]) -> list[str]:
+    """Tell a run. ``names`` maps the public keys of validators and users to names."""
+    events = list(trace)
+    teller = Teller(names)
+    for event in events:
+        if isinstance(event, Step):
+            teller.read(event)
+    lines: list[str] = []
+    number = 0
+    for event in events:
+        if isinstance(event, Step):
+            number += 1
+            lines.append(f"{number:4}. {teller.line(event)}")
+        else:
+            lines.append(f"   -- {event.text}")
+    return lines
+
+
+def is_aside(line: str) -> bool:
+    """Whether a line of a story tells a delivery between chains."""
+    return line.partition(". ")[2].startswith(ASIDE)
+
+
+# --- Words -------------------------------------------------------------------------------------------------------
+
+
+def show_chain(chain_id: ChainId) -> str:
+    """Write an identifier: numbers joined by dots."""
+    return ".".join(map(str, chain_id))
+
+
+def show_hash(value: bytes) -> str:
+    """Abbreviate a key or a hash."""
+    return f"#{value.hex()[:6]}"
+
+
+def show_name(names: Names, key: PublicKey) -> str:
+    """Name the holder of a key."""
+    return names.get(key) or show_hash(key)
+
+
+def show_rejection(rejected: Rejected) -> str:
+    """Say why something was refused, with what a client learns from it."""
+    reason = rejected.reason
+    detail = f" ({known})" if (known := _show_detail(reason, rejected.detail)) else ""
+    return f"{reason.name}: {reason.sentence}{detail}"
+
+
+def _show_detail(reason: Reason, detail: Any) -> str:
+    match reason, detail:
+        case (Reason.MISSING_EARLIER_BLOCKS | Reason.UNEXPECTED_BLOCK_HEIGHT, int()):
+            return f"expected height {detail}"
+        case (Reason.MISSING_CROSS_CHAIN_UPDATE, tuple()):
+            return ", ".join(f"block {height} of chain {show_chain(origin)}" for origin, height in detail)
+        case (Reason.INSUFFICIENT_FUNDING, int()):
+            return f"the balance is {detail}"
+        case (Reason.OUTBOX_NOT_EMPTY, tuple()):
+            return f"to {', '.join(map(show_chain, detail))}"
+        case (Reason.ACTION_NOT_ENABLED, str()):
+            return detail
+    return ""
+
+
+def show_content(names: Names, content: Create | User) -> str:
+    """Say what a message brings."""
+    if isinstance(content, Create):
+        return f"its creation for {show_name(names, content.owner)}"
+    try:
+        return str(decode(Credit, content.payload).amount)
+    except Rejection:
+        return f"0x{content.payload.hex()}"
+
+
+def show_transaction(names: Names, transaction: Transaction) -> str:
+    """Say what a transaction does."""
+    match transaction:
+        case OpenChain():
+            return f"open chain {show_chain(transaction.chain_id)} for {show_name(names, transaction.owner)}"
+        case ChangeKey():
+            return f"hand the chain over to {show_name(names, transaction.owner)}"
+        case CloseChain():
+            return "close the chain"
+        case Receive():
+            message = transaction.message
+            return f"receive {show_content(names, message.content)} from {show_chain(message.origin)}"
+        case Execute():
+            return _show_operation(transaction.operation)
+
+
+def _show_operation(operation: bytes) -> str:
+    try:
+        action = decode(TokenOperation, operation).action
+    except Rejection:
+        return f"operation 0x{operation.hex()}"
+    if isinstance(action, Transfer):
+        return f"transfer {action.amount} to {show_chain(action.recipient)}"
+    return f"burn {action.amount}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words: a, b and c."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+# --- Telling -----------------------------------------------------------------------------------------------------
+
+
+@define
+class Teller:
+    """What a story knows: blocks by hash, and which blocks compete for one height."""
+
+    names: Names
+    rivals: dict[tuple[ChainId, int], list[Block]] = field(factory=dict)
+    blocks: dict[Hash, Block] = field(factory=dict)
+    committed: set[tuple[PublicKey, Hash]] = field(factory=set)
+
+    # --- reading ahead ---
+
+    def read(self, step: Step) -> None:
+        """Learn the blocks that a step mentions."""
+        match step.action:
+            case Propose(request) | Deliver(_, Request() as request):
+                self.meet(request.block)
+                for vote in _outputs(step, Vote):
+                    self.blocks[vote.payload.block_hash] = request.block
+            case Certify(executed, _) | Deliver(_, Certificate(executed=executed)):
+                self.meet(executed.block)
+                self.blocks[hash_value(executed)] = executed.block
+
+    def meet(self, block: Block) -> None:
+        """Remember a block among those of its height."""
+        known = self.rivals.setdefault((block.chain_id, block.height), [])
+        if block not in known:
+            known.append(block)
+
+    # --- words that need what was read ---
+
+    def name(self, key: PublicKey) -> str:
+        return show_name(self.names, key)
+
+    def block(self, block: Block) -> str:
+        """Name a block; a letter tells blocks of one height apart."""
+        rivals = self.rivals[(block.chain_id, block.height)]
+        letter = f" ({chr(ord('a') + rivals.index(block) % 26)})" if len(rivals) > 1 else ""
+        return f"block {block.height}{letter} of chain {show_chain(block.chain_id)}"
+
+    def payload(self, payload: VotePayload) -> str:
+        block = self.blocks.get(payload.block_hash)
+        return show_hash(payload.block_hash) if block is None else self.block(block)
+
+    # --- lines ---
+
+    def line(self, step: Step) -> str:
+        """Tell one action and how it ended."""
+        match step.action:
+            case Propose(request):
+                return self.proposal(request) + _ending(step)
+            case CastVote(key, payload):
+                return f"{self.name(key)} (Byzantine) votes for {self.payload(payload)}{_ending(step)}"
+            case Certify(executed, voters):
+                signers = listed(sorted(map(self.name, voters))) if voters else "nobody"
+                verb = "is" if isinstance(step.outcome, Accepted) else "is not"
+                return f"{self.block(executed.block)} {verb} certified with the votes of {signers}{_ending(step)}"
+            case Deliver():
+                return self.delivery(step, step.action)
+            case Resend(key, chain_id):
+                return f"{self.name(key)} {self.resending(step, chain_id)}{_ending(step)}"
+            case ArchiveChain(key, chain_id):
+                verb = "archives" if isinstance(step.outcome, Accepted) else "does not archive"
+                return f"{self.name(key)} {verb} chain {show_chain(chain_id)}{_ending(step)}"
+
+    def proposal(self, request: Request) -> str:
+        block = request.block
+        what = "; ".join(show_transaction(self.names, t) for t in block.transactions) or "no transaction"
+        return f"{self.name(request.owner)} proposes {self.block(block)}: {what}"
+
+    def resending(self, step: Step, chain_id: ChainId) -> str:
+        recipients = [show_chain(request.recipient) for request in _outputs(step, UpdateRecipient)]
+        return f"sends again what chain {show_chain(chain_id)} sent to {listed(recipients or ['nobody'])}"
+
+    def delivery(self, step: Step, action: Deliver) -> str:
+        """Tell what a validator does with something that was sent to it."""
+        who, item = self.name(action.validator), action.item
+        accepted = isinstance(step.outcome, Accepted)
+        match item:
+            case Request():
+                verb = "votes for" if accepted else "refuses"
+                return f"{who} {verb} {self.block(item.block)}{_ending(step)}"
+            case Certificate():
+                verb = self.execution(action.validator, item) if accepted else "refuses"
+                return f"{who} {verb} certified {self.block(item.executed.block)}{_ending(step)}"
+            case UpdateRecipient():
+                verb = "receives" if accepted else "refuses"
+                return f"{ASIDE}at {who}, chain {show_chain(item.recipient)} {verb} {self.batch(item)}{_ending(step)}"
+            case ConfirmUpdatedRecipient():
+                sender, recipient = show_chain(item.sender), show_chain(item.recipient)
+                heard = f"chain {sender} hears that chain {recipient} has everything up to its block {item.height}"
+                return f"{ASIDE}at {who}, {heard}{_ending(step)}"
+
+    def execution(self, key: PublicKey, certificate: Certificate) -> str:
+        place = (key, hash_value(certificate.executed))
+        if place in self.committed:
+            return "already has"
+        self.committed.add(place)
+        return "executes"
+
+    def batch(self, request: UpdateRecipient) -> str:
+        blocks = [str(c.executed.block.height) for c in request.certificates] or ["none"]
+        contents = [
+            show_content(self.names, m.content)
+            for c in request.certificates
+            for m in c.executed.messages
+            if m.recipient == request.recipient
+        ]
+        noun = "blocks" if len(blocks) > 1 else "block"
+        return f"{noun} {listed(blocks)} of chain {show_chain(request.sender)}: {', '.join(contents) or 'nothing'}"
+
+
+def _outputs(step: Step, kind: type[Any]) -> Iterator[Any]:
+    if isinstance(step.outcome, Accepted):
+        yield from (output for output in step.outcome.outputs if isinstance(output, kind))
+
+
+def _ending(step: Step) -> str:
+    return f": {show_rejection(step.outcome)}" if isinstance(step.outcome, Rejected) else ""

@@ -1,0 +1,478 @@
+"""The main job: run everything that this version has, and say of each claim how it is established.
+
+The work is cut into small jobs, each in a process of its own, so that runs are reproducible and all cores are used.
+"""
+
+import multiprocessing
+import os
+import re
+import signal
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from attrs import asdict, frozen
+
+from linera_reference.audit import Audited
+from linera_reference.chain import Chain, hashed_state
+from linera_reference.identifiers import ChainId
+from linera_reference.network import Network, World, initial_world
+from linera_reference.rejections import Accepted
+from linera_reference.validator import chain_of
+
+from . import registry
+from .audit_files import AuditResult, audit, export_audit, read_audit
+from .machines import MACHINES, MachineResult, run_machine
+from .machines.places import places
+from .mutation import applied, broken
+from .peer import PeerReport, Status, replay_all
+from .play import Run, ScenarioResult, play_scenario
+from .scenarios import SCHEMES, read_scenario, shipped_scenarios
+from .specdata import spec_root
+from .story import show_chain
+from .views import is_archived
+
+DEFAULT_SEED = 2023
+SHARD = 100
+"""Examples of a machine in one job."""
+FULL = 12
+"""How many times more examples `--full` tries."""
+SHARES = {"ordered-inbox": 6, "outbox-delivery": 5, "single-chain": 6, "whole-network": 10}
+"""How many jobs a machine gets by default."""
+BROKEN_EXAMPLES = 400
+
+NOT_RUN = (
+    ("proofs", "not run: not part of this version"),
+    ("explorer", "not run: not part of this version"),
+)
+"""Engines of the design that this version does not have."""
+
+
+class Verdict(Enum):
+    """How a statement is established. The first two need engines that this version does not have."""
+
+    PROVED = "Proved"
+    EXHAUSTED = "Exhausted"
+    TESTED = "Tested"
+    CLAIMED = "Claimed"
+    VIOLATED = "Violated"
+
+
+WITNESSES: Mapping[str, tuple[str, ...]] = {
+    "C1": ("block committed", "batch delivered", "equivocation", "certificate with a Byzantine vote"),
+    "C2": ("block committed", "chain created", "goals checked"),
+    "C3": ("batch delivered", "anticipation reconciled", "goals checked"),
+    "C4": ("block committed", "key changed", "rejected: INVALID_OWNER"),
+    "C5": ("chain audited",),
+    "C6": ("certificate formed", "goals checked"),
+    "C7": ("vote", "vote repeated", "goals checked"),
+}
+"""What must have happened, or a claim was never put to the test."""
+
+# --- Results of jobs ---------------------------------------------------------------------------------------------
+
+
+@frozen
+class ScenarioReport:
+    """A scenario that was played, what it reached, and what the audits of its chains found."""
+
+    result: ScenarioResult
+    places: Mapping[str, int]
+    checked: Mapping[str, int]
+    audits: int
+    problems: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the scenario held and every audit agreed with every correct validator."""
+        return self.result.holds and not self.problems
+
+
+@frozen
+class BrokenReport:
+    """Whether the checkers noticed a broken variant, and by what."""
+
+    name: str
+    sentence: str
+    machine: str
+    found: str | None
+
+
+@frozen
+class Finding:
+    """Something that should not be, and the statement that it contradicts if that is known."""
+
+    where: str
+    what: str
+    statement: str | None = None
+    story: tuple[str, ...] = ()
+
+
+# --- Jobs --------------------------------------------------------------------------------------------------------
+
+Job: TypeAlias = tuple[str, tuple[Any, ...]]
+"""The name of a kind of job, and its arguments."""
+
+
+def jobs_of(full: bool, seed: int) -> list[Job]:
+    """Return everything that there is to do, long jobs first."""
+    jobs: list[Job] = []
+    for name in sorted(SHARES, key=lambda name: -SHARES[name]):
+        shards = SHARES[name] * (FULL if full else 1)
+        jobs += [("machine", (name, seed + shard, "ideal")) for shard in range(shards)]
+        if full:
+            jobs += [("machine", (name, seed + shards + shard, "ed25519")) for shard in range(SHARES[name])]
+    jobs += [("broken", (name, seed)) for name in broken_variants()]
+    jobs += [("scenarios", (crypto,)) for crypto in SCHEMES]
+    return [*jobs, ("peer", ())]
+
+
+def run_job(job: Job) -> Any:
+    """Do one job and return plain data."""
+    kind, arguments = job
+    return JOBS[kind](*arguments)
+
+
+def machine_job(name: str, seed: int, crypto: str) -> MachineResult:
+    """Run a machine for some examples."""
+    return run_machine(name, examples=SHARD, seed=seed, scheme=SCHEMES[crypto])
+
+
+def peer_job() -> PeerReport:
+    """Replay the peer vectors."""
+    return replay_all()
+
+
+def scenarios_job(crypto: str) -> list[ScenarioReport]:
+    """Play every scenario."""
+    return [scenario_report(path, crypto) for path in shipped_scenarios()]
+
+
+def scenario_report(path: Path, crypto: str) -> ScenarioReport:
+    """Play a scenario, and audit every chain at its end."""
+    run = play_scenario(read_scenario(path), crypto)
+    reached, checked = exercised(run)
+    audits, problems = 0, list[str]()
+    for chain_id in sorted({c.executed.block.chain_id for c in run.driver.world.certificates.values()}):
+        audits += 1
+        problems += audit_problems(run, crypto, chain_id)
+    reached["chain audited"] = audits
+    return ScenarioReport(run.result(), reached, checked, audits, tuple(problems))
+
+
+def exercised(run: Run) -> tuple[Counter[str], Counter[str]]:
+    """Count the places that a run reached, and how often each statement was checked in it."""
+    network, before = run.driver.network, initial_world(run.driver.network)
+    reached, checked = Counter[str](), Counter[str]()
+    for step in run.driver.trace:
+        after = step.outcome.state if isinstance(step.outcome, Accepted) else before
+        reached.update(places(network, before, step, after))
+        scopes = {"step"} if after is before else {"step", "state", "validator", "cell", "certificate", "vote"}
+        checked.update({p.statement for p in registry.predicates().values() if p.scope in scopes})
+        before = after
+    reached["goals checked"] = 1
+    checked.update({p.statement for p in registry.predicates().values() if p.scope == "goal"})
+    return reached, checked
+
+
+def audit_problems(run: Run, crypto: str, chain_id: ChainId) -> Iterator[str]:
+    """Export, read and audit one chain; compare with every correct validator of the same height."""
+    network, world = run.driver.network, run.driver.world
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "audit.json"
+        path.write_bytes(export_audit(network, world, chain_id, crypto))
+        found = audit(path.name, read_audit(path), jobs=1)
+    if not found.holds:
+        yield f"chain {show_chain(chain_id)}: the audit of genuine certificates fails at {found.place}"
+    yield from _differences(network, world, chain_id, found)
+
+
+def _differences(network: Network, world: World, chain_id: ChainId, found: AuditResult) -> Iterator[str]:
+    for validator in world.validators.values():
+        chain = chain_of(validator, chain_id)
+        if found.audited is not None and chain.consistent.next_height == found.audited.next_height:
+            if not _agrees(network, chain, found.audited):
+                yield f"chain {show_chain(chain_id)}: the audit and a correct validator differ"
+
+
+def _agrees(network: Network, chain: Chain, audited: Audited) -> bool:
+    part = chain.consistent
+    same = (part.block_hash, part.owner) == (audited.block_hash, audited.owner)
+    return same and (is_archived(chain) or network.context.scheme.hash(hashed_state(part)) == audited.state_hash)
+
+
+def broken_variants() -> dict[str, dict[str, str]]:
+    """Read the broken variants of the protocol."""
+    text = (spec_root() / "models" / "broken.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def broken_job(name: str, seed: int) -> BrokenReport:
+    """Run the machine that must notice a broken variant."""
+    variant = broken_variants()[name]
+    with applied(broken(name)):
+        result = run_machine(variant["machine"], examples=BROKEN_EXAMPLES, seed=seed, shrink=False)
+    found = None if result.failure is None else result.failure.error
+    return BrokenReport(name, variant["sentence"], variant["machine"], found)
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "machine": machine_job,
+    "peer": peer_job,
+    "scenarios": scenarios_job,
+    "broken": broken_job,
+}
+
+
+def run_jobs(jobs: list[Job], processes: int, progress: Callable[[str], None]) -> list[Any]:
+    """Do jobs in parallel, each in a fresh process, and return the results in order."""
+    results: dict[int, Any] = {}
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, initializer=_leave_signals_to_parent, maxtasksperchild=1) as pool:
+        for index, result in pool.imap_unordered(_numbered, enumerate(jobs)):
+            results[index] = result
+            progress(describe(jobs[index]))
+    return [results[index] for index in range(len(jobs))]
+
+
+def _leave_signals_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _numbered(job: tuple[int, Job]) -> tuple[int, Any]:
+    return job[0], run_job(job[1])
+
+
+def describe(job: Job) -> str:
+    """Name a job for a progress bar."""
+    kind, arguments = job
+    return " ".join((kind, *(Path(str(argument)).stem for argument in arguments[:1])))
+
+
+# --- The report --------------------------------------------------------------------------------------------------
+
+
+@frozen
+class StatementVerdict:
+    """How a statement is established, and how often it was checked."""
+
+    name: str
+    title: str
+    sentence: str
+    verdict: Verdict
+    checked: int
+
+
+@frozen
+class ClaimVerdict:
+    """How a claim of section 3.3 is established: the statements that it rests on, and what put it to the test."""
+
+    name: str
+    title: str
+    sentence: str
+    verdict: Verdict
+    supported_by: tuple[str, ...]
+    checked: int
+    witnesses: Mapping[str, int]
+
+
+@frozen
+class MachineSummary:
+    """All runs of one machine."""
+
+    name: str
+    sentence: str
+    examples: int
+    steps: int
+    places: Mapping[str, int]
+    missed: tuple[str, ...]
+
+
+@frozen
+class VerifyReport:
+    """Everything that was run, what it found, and what was not run."""
+
+    full: bool
+    seed: int
+    seconds: float
+    claims: tuple[ClaimVerdict, ...]
+    statements: tuple[StatementVerdict, ...]
+    scenarios: tuple[ScenarioReport, ...]
+    machines: tuple[MachineSummary, ...]
+    broken: tuple[BrokenReport, ...]
+    peer: PeerReport
+    findings: tuple[Finding, ...]
+    not_run: tuple[tuple[str, str], ...] = NOT_RUN
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report."""
+        return {
+            "holds": self.holds,
+            "full": self.full,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+            "claims": [_row(claim) for claim in self.claims],
+            "statements": [_row(statement) for statement in self.statements],
+            "scenarios": [_scenario_row(report) for report in self.scenarios],
+            "machines": [_row(machine) for machine in self.machines],
+            "broken": [_row(variant) for variant in self.broken],
+            "peer": {status.value: count for status, count in peer_counts(self.peer).items()},
+            "findings": [_row(finding) for finding in self.findings],
+            "not_run": [{"engine": engine, "why": why} for engine, why in self.not_run],
+        }
+
+
+def _row(record: Any) -> dict[str, Any]:
+    return asdict(record, value_serializer=lambda _, __, value: value.value if isinstance(value, Enum) else value)
+
+
+def _scenario_row(report: ScenarioReport) -> dict[str, Any]:
+    story = () if report.holds else report.result.story
+    return {**report.result.to_json(), "story": list(story), "audits": report.audits, "problems": list(report.problems)}
+
+
+def peer_counts(peer: PeerReport) -> Counter[Status]:
+    """Count the verdicts on the peer vectors."""
+    return Counter(result.status for result in peer.results)
+
+
+def verify(
+    full: bool = False,
+    seed: int = DEFAULT_SEED,
+    processes: int | None = None,
+    start: Callable[[int], Any] | None = None,
+) -> VerifyReport:
+    """Run everything. ``start`` gets the number of jobs and returns what to call after each."""
+    began, jobs = time.monotonic(), jobs_of(full, seed)
+    progress = (lambda _: None) if start is None else start(len(jobs))
+    done = list(zip(jobs, run_jobs(jobs, processes or os.cpu_count() or 1, progress), strict=True))
+    kinds = {kind: [result for (name, _), result in done if name == kind] for kind in JOBS}
+    scenarios = [report for reports in kinds["scenarios"] for report in reports]
+    (peer,) = kinds["peer"]
+    findings = tuple(all_findings(scenarios, kinds["machine"], kinds["broken"], peer))
+    checked, reached = totals(scenarios, kinds["machine"])
+    statements = tuple(judge_statements(checked, findings))
+    return VerifyReport(
+        full,
+        seed,
+        time.monotonic() - began,
+        tuple(judge_claims(statements, reached, findings)),
+        statements,
+        tuple(scenarios),
+        tuple(summarize(name, kinds["machine"]) for name in MACHINES),
+        tuple(kinds["broken"]),
+        peer,
+        findings,
+    )
+
+
+def totals(scenarios: Iterable[ScenarioReport], machines: Iterable[MachineResult]) -> tuple[Counter[str], Counter[str]]:
+    """Add up how often statements were checked and places were reached."""
+    checked, reached = Counter[str](), Counter[str]()
+    for report in scenarios:
+        checked.update(report.checked)
+        reached.update(report.places)
+    for result in machines:
+        checked.update(result.checked)
+        reached.update(result.counters)
+        checked.update({name: result.counters.get("goals checked", 0) for name in _goals()})
+    return checked, reached
+
+
+def _goals() -> set[str]:
+    return {predicate.statement for predicate in registry.predicates().values() if predicate.scope == "goal"}
+
+
+def summarize(name: str, results: Iterable[MachineResult]) -> MachineSummary:
+    """Join the runs of one machine."""
+    runs = [result for result in results if result.name == name]
+    reached = Counter[str]()
+    for run in runs:
+        reached.update(run.counters)
+    spec = MACHINES[name]
+    missed = tuple(sorted(place for place in spec.coverage if not reached[place]))
+    examples, steps = sum(run.examples for run in runs), sum(run.steps for run in runs)
+    return MachineSummary(name, spec.sentence, examples, steps, dict(sorted(reached.items())), missed)
+
+
+# --- Findings and verdicts ---------------------------------------------------------------------------------------
+
+
+def all_findings(
+    scenarios: Iterable[ScenarioReport],
+    machines: Iterable[MachineResult],
+    variants: Iterable[BrokenReport],
+    peer: PeerReport,
+) -> Iterator[Finding]:
+    """Collect everything that should not be."""
+    for report in scenarios:
+        yield from scenario_findings(report)
+    for result in machines:
+        if result.failure is not None:
+            where, story = f"machine {result.name}, seed {result.seed}", tuple(result.failure.story)
+            yield Finding(where, result.failure.error, statement_in(result.failure.error), story)
+    for variant in variants:
+        if variant.found is None:
+            yield Finding(f"broken variant {variant.name}", f"machine {variant.machine} does not notice it")
+    for vector in peer.results:
+        if vector.status is Status.FAILS:
+            yield Finding(f"peer vector {vector.vector}", vector.reason)
+    for problem in registry.disagreements():
+        yield Finding("statements", problem)
+
+
+def scenario_findings(report: ScenarioReport) -> Iterator[Finding]:
+    """Collect what a scenario showed."""
+    where, story = f"scenario {report.result.name} ({report.result.crypto})", report.result.story
+    for found in report.result.violations:
+        yield Finding(f"{where}, step {found.step}", found.what, found.statement, story)
+    for missed in report.result.unmet:
+        yield Finding(f"{where}, step {missed.step}", missed.what)
+    for problem in report.problems:
+        yield Finding(where, problem, "C5")
+
+
+def statement_in(text: str) -> str | None:
+    """Find the first statement that an error names."""
+    named = re.search(r"\b([SL]\d+)(?:\.\w+)?: ", text)
+    return named[1] if named else None
+
+
+def judge_statements(checked: Mapping[str, int], findings: Iterable[Finding]) -> Iterator[StatementVerdict]:
+    """Say how each statement is established."""
+    violated = {finding.statement for finding in findings}
+    for name, statement in registry.statements().items():
+        if not registry.is_claim(statement):
+            count = checked.get(name, 0)
+            tested = Verdict.TESTED if count else Verdict.CLAIMED
+            verdict = Verdict.VIOLATED if name in violated else tested
+            yield StatementVerdict(name, statement.title, statement.sentence, verdict, count)
+
+
+def judge_claims(
+    statements: Iterable[StatementVerdict], reached: Mapping[str, int], findings: Iterable[Finding]
+) -> Iterator[ClaimVerdict]:
+    """Say how each claim is established: no better than the weakest statement that it rests on."""
+    verdicts = {statement.name: statement for statement in statements}
+    violated = {finding.statement for finding in findings}
+    for name, claim in registry.statements().items():
+        if registry.is_claim(claim):
+            support = [verdicts[used] for used in claim.uses]
+            witnesses = {place: reached.get(place, 0) for place in WITNESSES[name]}
+            ways = {statement.verdict for statement in support}
+            tested = ways == {Verdict.TESTED} and all(witnesses.values())
+            verdict = Verdict.TESTED if tested else Verdict.CLAIMED
+            if name in violated or Verdict.VIOLATED in ways:
+                verdict = Verdict.VIOLATED
+            checks = sum(statement.checked for statement in support)
+            yield ClaimVerdict(name, claim.title, claim.sentence, verdict, claim.uses, checks, witnesses)
