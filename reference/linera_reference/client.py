@@ -210,11 +210,12 @@ def measure(behind: View, ahead: View, goal: Goal) -> tuple[int, int]:
 def goals_after(item: Request | Certificate, rejection: Rejected) -> tuple[Goal, ...]:
     """Return what a node must reach before it can accept what it just rejected; ⊥ (empty) if nothing would help.
 
-    Section 2.8: earlier blocks and ancestors, or the senders of missing messages.
+    Section 2.8: earlier blocks and ancestors (a node behind may still know an earlier owner), or the senders of missing
+    messages.
     """
     block = item.block if isinstance(item, Request) else item.executed.block
     match rejection.reason:
-        case Reason.INACTIVE_CHAIN | Reason.MISSING_EARLIER_BLOCKS:
+        case Reason.INACTIVE_CHAIN | Reason.MISSING_EARLIER_BLOCKS | Reason.INVALID_OWNER:
             return (Goal(block.chain_id, block.height),)
         case Reason.UNEXPECTED_BLOCK_HEIGHT if rejection.detail < block.height:
             return (Goal(block.chain_id, block.height),)
