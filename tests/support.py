@@ -22,6 +22,7 @@ from linera_reference.certificate import Certificate, Kind, Vote, VotePayload, s
 from linera_reference.chain import Chain, Consistent, Localized
 from linera_reference.client import LocalNode, next_block, track
 from linera_reference.committee import Committee, make_committee
+from linera_reference.containers import Log
 from linera_reference.context import Context
 from linera_reference.crypto import Ed25519Scheme, IdealScheme, Scheme, Signer, make_signer
 from linera_reference.execution import execute_block
@@ -210,7 +211,10 @@ def cell(
 ) -> Chain:
     """Return the cell of a created chain; owner ⊥ makes it closed; keywords replace fields of the consistent part."""
     part = Consistent(created=True, owner=None if owner is None else key(owner), state=state)
-    return Chain(chain_id, evolve(part, **consistent), localized or Localized())
+    part = evolve(part, **consistent)
+    # The certificates of its blocks are somewhere else.
+    past: Log[Certificate] = Log(length=part.next_height)
+    return Chain(chain_id, part, localized or Localized(certificates=past))
 
 
 def message(height: int = 0, index: int = 0, text: str = "", origin: ChainId = (7,)) -> Message:

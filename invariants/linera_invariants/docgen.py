@@ -1,4 +1,4 @@
-"""Pages of the documentation that are computed: symbols, reasons, statements, traceability, scenarios.
+"""Pages of the documentation that are computed: symbols, reasons, statements, traceability, scenarios, peer vectors.
 
 They are MyST Markdown for Sphinx. The same sources give the same bytes. Clauses, decisions, statements and reasons are
 link targets under their own IDs; code is linked by its Python name.
@@ -14,6 +14,7 @@ from linera_reference.notation import SYMBOLS
 from .clauses import AlgorithmLine, Clause, Statement
 from .links import CodeLink, Marker, PredicateLink, ReasonLink, Test
 from .matrix import Matrix, Row, build_matrix, check_matrix
+from .peer import Expectations, Vector, peer_folder, read_expectations, read_folder
 from .play import play_scenario
 from .priorities import EntryPoint, entry_points
 from .scenarios import OPERATIONS, STEPS, Scenario, read_scenario, shipped_scenarios
@@ -365,11 +366,52 @@ def _described(kinds: Mapping[type, str]) -> Iterator[tuple[str, str]]:
         yield f"`{name}`", _plain((kind.__doc__ or "").partition("\n")[0])
 
 
+# --- Peer vectors ------------------------------------------------------------------------------------------------
+
+
+def peer_page(_: Matrix) -> str:
+    """What is expected of the peer vectors: which agree, which differ by a decision, which need a later step."""
+    vectors = read_folder(peer_folder())
+    expected = read_expectations(peer_folder() / "expected.toml", vectors)
+    files = dict.fromkeys(vector.file for vector in vectors)
+    later = sorted(expected.later.values(), key=lambda entry: (entry.roadmap, entry.vector))
+    return _page(
+        "Peer vectors",
+        _PEER_ABOUT,
+        _table(_PEER_HEADER, (_peer_row(file, vectors, expected) for file in files)),
+        "## Differences by decision",
+        "In the named steps the reference does something else, and it is checked what.",
+        _table(
+            ("Vector", "Decision", "Why"),
+            ((f"`{d.vector}`", _to(d.decision), _plain(d.why)) for d in expected.differences.values()),
+        ),
+        "## Later",
+        "Vectors that need a step of the roadmap, in whole or in part. An entry that agrees must leave this list.",
+        _table(("Vector", "Step", "Why"), ((f"`{x.vector}`", str(x.roadmap), _plain(x.why)) for x in later)),
+    )
+
+
+_PEER_ABOUT = """
+Inputs and outcomes of the public implementation's own unit tests and rules, replayed on the handlers of the reference
+by `linera-reference verify`. Where they come from, their format and how their words are read is said in
+`spec/vectors/peer/README.md`. A vector that is not listed below must agree in every assertion.
+"""
+_PEER_HEADER = ("File", "Vectors", "Agree in full", "Differ by decision", "Later")
+
+
+def _peer_row(file: str, vectors: Iterable[Vector], expected: Expectations) -> tuple[str, ...]:
+    names = {vector.id for vector in vectors if vector.file == file}
+    differ, later = names & expected.differences.keys(), names & expected.later.keys()
+    agree = names - differ - later
+    return f"`{file}`", *(str(len(found)) for found in (names, agree, differ, later))
+
+
 PAGES: Final[Mapping[str, Callable[[Matrix], str]]] = {
     "symbols": symbols_page,
     "reasons": reasons_page,
     "statements": statements_page,
     "matrix": matrix_page,
     "scenarios": scenarios_page,
+    "peer": peer_page,
 }
 """The computed pages: file name without its ending, and who writes it."""

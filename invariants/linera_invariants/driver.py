@@ -169,10 +169,9 @@ class Driver:
         return is_reached(view_of(client.node.validator), goal)
 
     def track(self, client: Client, chain_id: ChainId) -> None:
-        """Let the local node follow a chain and its ancestors, whose blocks create it."""
-        for length in range(1, len(chain_id) + 1):
-            if not client.node.tracked.contains(chain_id[:length]):
-                client.node = track(self.network.context, client.node, chain_id[:length])
+        """Let the local node follow a chain and its ancestors."""
+        if not client.node.tracked.contains(chain_id):
+            client.node = track(self.network.context, client.node, chain_id)
 
     def synchronize(self, client: Client, chain_id: ChainId) -> None:
         """Download a chain and the blocks that sent messages to it, from every validator that answers."""

@@ -10,7 +10,7 @@ from linera_reference.messages import Create, Message
 from linera_reference.validator import Validator, chain_of
 
 from .scenarios import Expect, MessageSpec
-from .story import Names, show_chain, show_content, show_name
+from .story import Names, listed, show_chain, show_content, show_name
 from .views import is_archived
 
 
@@ -71,6 +71,18 @@ def unmet_facts(names: Names, expected: Expect, node: Validator, chain_id: Chain
         if wanted is not None and (found := find(names, chain)) != wanted:
             place = f"{fact} of chain {show_chain(chain_id)} at {name}"
             yield f"{place}: expected {show_fact(wanted)}, found {show_fact(found)}"
+
+
+def show_expectation(expected: Expect, nodes: list[str]) -> str:
+    """Write what is expected, for the story."""
+    where = listed(nodes)
+    if expected.block is not None:
+        return f"block {expected.block} has {'a' if expected.certified else 'no'} certificate"
+    if expected.agreement is not None:
+        return f"{where} {'agree' if expected.agreement else 'do not agree'}"
+    asked = {fact: getattr(expected, fact) for fact in (*FACTS, "certificates")}
+    facts = (f"{fact} {show_fact(value)}" for fact, value in asked.items() if value is not None)
+    return f"chain {show_chain(expected.chain or ())} at {where}: {', '.join(facts)}"
 
 
 def show_fact(value: Any) -> str:

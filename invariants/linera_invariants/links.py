@@ -72,6 +72,8 @@ class ReasonLink:
 class Test:
     """A test, the clauses that it names and the reasons in its text; ``name`` is its pytest node ID."""
 
+    __test__ = False  # nothing for pytest to collect
+
     name: str
     clauses: tuple[str, ...]
     reasons: tuple[str, ...]

@@ -1,8 +1,9 @@
-"""Do the linked tests notice? Run them under mutants of the rules.
+"""Do the linked tests notice? Run them under mutants of the rules and of the predicates.
 
-A function and a test are linked by the clauses that both name. A link counts only if the test fails, by a failed check
-and not by a crash, under some mutant of the function. Every clause that a test names must give it a link that counts,
-and so must every clause that a function names. `spec/links.toml` excuses an exception, with its reason.
+A function and a test are linked by the clauses that both name; a predicate and a test, by the clauses of its statement.
+A link counts only if the test fails under some mutant of the function: by a failed check, not by a crash that any use
+would cause. Every clause of a rule needs a link that counts, and so do every predicate and every test.
+`spec/links.toml` excuses exceptions, each with its reason.
 """
 
 import ast
@@ -12,21 +13,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from attrs import asdict, define, evolve, field, frozen
+from attrs import asdict, define, field, frozen
 from rich.console import Console
 
 from .clauses import SpecError, read_tables, shown
 from .errors import UsageError
-from .links import CodeLink, Test, helpers
+from .links import Test, helpers
 from .matrix import Matrix, Problem, build_matrix
 from .mutation import functions
-from .sources import Function, Source, core_module, definitions, read_source
+from .sources import Function, Source, definitions, module_source, read_source
 
 EXAMPLES: Final = 10
 STEPS: Final = 15
@@ -36,17 +37,34 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 @frozen
-class Link:
-    """A function, a test, and what became of the mutants: ``killed`` names the one under which the test failed.
+class Target:
+    """A function under mutation: ``demands`` maps what must be noticed to the clauses that link a test to it.
 
-    Otherwise ``verdict`` says why not: `unreached` (the test does not call the function), `survived`, `crashed` (every
-    mutant that the test noticed made the function crash), `stopped` (they ran out of time), `broken` (the test fails
-    without a mutant).
+    For a rule that is each of its clauses; for a predicate, its statement.
+    """
+
+    name: str
+    demands: Mapping[str, tuple[str, ...]]
+    file: str
+    line: int
+
+    def shared(self, test: Test) -> tuple[str, ...]:
+        """Return the demands that a test is linked to."""
+        return tuple(demand for demand, clauses in self.demands.items() if set(clauses) & set(test.clauses))
+
+
+@frozen
+class Link:
+    """A function, a test, what links them, and what became of it: ``killed`` names the mutant that the test noticed.
+
+    Otherwise ``verdict`` says why there is none: `unreached` (the test does not call the function), `untried` (both
+    have other links that count), `survived`, `crashed` (the mutants that the test noticed made the function crash),
+    `stopped` (they ran out of time), `broken` (the test fails without a mutant).
     """
 
     function: str
     test: str
-    clauses: tuple[str, ...]
+    by: tuple[str, ...]
     verdict: str
     killed: str | None
     tried: int
@@ -57,6 +75,7 @@ class MutantReport:
     """What a run found. ``problems`` must be empty."""
 
     functions: int
+    tests: int
     runs: int
     seconds: float
     base: str | None
@@ -68,17 +87,18 @@ class MutantReport:
         return {"format": 1} | asdict(self)
 
     def render(self, console: Console) -> None:
-        """Print the figures, the links that do not count, and the problems."""
+        """Print the figures and the problems."""
         counts = sum(link.killed is not None for link in self.links)
-        base = f" changed since {self.base[:12]}" if self.base else ""
+        base = f" (changed since {self.base[:12]})" if self.base else ""
         console.print(
-            f"{self.functions} functions{base}, {self.runs} test runs under mutants in {self.seconds:.0f} s:"
-            f" {counts} of {len(self.links)} links count"
+            f"{self.functions} functions and {self.tests} tests{base}: {self.runs} runs under mutants in"
+            f" {self.seconds:.0f} s, {counts} links count",
+            highlight=False,
         )
         for problem in self.problems:
             console.print(f"  {problem}", markup=False, highlight=False, soft_wrap=True)
         if not self.problems:
-            console.print("every linked rule has a mutant that a linked test notices, and every test notices one")
+            console.print("each rule and predicate has a mutant that a linked test notices, and each test notices one")
 
 
 # --- What to run -------------------------------------------------------------------------------------------------
@@ -92,22 +112,49 @@ class Scope:
     tests: frozenset[str]
 
 
-def linked_functions(matrix: Matrix) -> dict[str, CodeLink]:
-    """Return the functions that implement clauses; those of a class that is marked as a whole count too."""
+def targets(matrix: Matrix) -> dict[str, Target]:
+    """Return the functions that implement clauses, those of a class that is marked as a whole, and the predicates."""
     marked = {link.name: link for link in matrix.code if link.clauses}
     links = {name: marked.get(name) or marked.get(name.rpartition(".")[0]) for name in functions()}
-    return {name: evolve(link, name=name, kind="function") for name, link in links.items() if link is not None}
+    rules = {
+        name: Target(name, {clause: (clause,) for clause in link.clauses or ()}, link.file, link.line)
+        for name, link in links.items()
+        if link is not None
+    }
+    statements = matrix.spec.statements
+    judges = [link for link in matrix.predicates if link.statement in statements]
+    return rules | {
+        link.function: Target(link.function, {link.statement: statements[link.statement].clauses}, link.file, link.line)
+        for link in judges
+    }
 
 
 def linked_pairs(matrix: Matrix, scope: Scope) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return the links in question: (function, test) and the clauses that both name."""
+    """Return the links in question: (function, test) and what links them."""
     pairs = {}
-    for name, link in linked_functions(matrix).items():
+    for name, target in targets(matrix).items():
         for test in matrix.tests:
-            shared = tuple(clause for clause in link.clauses or () if clause in test.clauses)
+            shared = target.shared(test)
             if shared and (name in scope.functions or test.name in scope.tests):
                 pairs[name, test.name] = shared
     return pairs
+
+
+Pairs: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+def plan_of(pairs: Pairs, scope: Scope, fresh: bool = False) -> dict[str, Any]:
+    """Return the plan of a run: for each function its tests, and the groups of them that each need one that notices."""
+    jobs: dict[str, Any] = {}
+    for (function, test), by in pairs.items():
+        job = jobs.setdefault(function, {"tests": [], "groups": {}})
+        job["tests"].append(test)
+        for demand in by if function in scope.functions else ():
+            job["groups"].setdefault(demand, []).append(test)
+    for job in jobs.values():
+        job["groups"] = list(job["groups"].values())
+    wanted = sorted({test for _, test in pairs if test in scope.tests})
+    return {"jobs": jobs, "wanted": wanted, "examples": EXAMPLES, "steps": STEPS, "fresh": fresh}
 
 
 def run_matrix_mutants(
@@ -117,7 +164,7 @@ def run_matrix_mutants(
     matrix: Matrix | None = None,
     workers: int | None = None,
 ) -> MutantReport:
-    """Run the linked tests under mutants of the rules; ``changed`` limits this to what differs from a base revision.
+    """Run the linked tests under mutants; ``changed`` limits this to what differs from a base revision.
 
     Raises:
         UsageError: ``base`` is no revision, there are no tests here, or the tests cannot be collected.
@@ -128,59 +175,47 @@ def run_matrix_mutants(
         raise UsageError("mutants need the tests of the repository: run this in a checkout")
     if find_spec("pytest") is None:
         raise UsageError("mutants need pytest: install linera-reference[dev]")
-    revision = base_revision(matrix.spec.root.parent, base) if changed or base else None
+    root = matrix.spec.root.parent
+    revision = base_revision(root, base) if changed or base else None
     scope = scope_since(matrix, revision)
     pairs = linked_pairs(matrix, scope)
-    jobs: dict[str, list[str]] = {}
-    for function, test in pairs:
-        jobs.setdefault(function, []).append(test)
-    runs = _Runs()
-    if jobs:
-        runs.collect(_events(matrix.spec.root.parent, jobs, workers or os.cpu_count() or 1), len(jobs), progress)
-    links = tuple(runs.link(function, test, clauses) for (function, test), clauses in pairs.items())
+    runs = _Runs(root, workers or os.cpu_count() or 1, progress)
+    runs.run(plan_of(pairs, scope))
+    again = unnoticed(pairs, scope, runs)
+    runs.run(plan_of(again, Scope(scope.functions, frozenset()), fresh=True))
+    links = tuple(runs.link(function, test, by) for (function, test), by in pairs.items())
     problems = tuple(judge(matrix, scope, links))
-    return MutantReport(len(jobs), runs.count, time.monotonic() - start, revision, links, problems)
+    tried = len({link.function for link in links}), len({link.test for link in links})
+    return MutantReport(tried[0], tried[1], runs.count, time.monotonic() - start, revision, links, problems)
 
 
-def _events(root: Path, jobs: Mapping[str, list[str]], workers: int) -> Iterator[dict[str, Any]]:
-    """Start the runner and yield what it reports."""
-    plan = {"jobs": jobs, "workers": workers, "examples": EXAMPLES, "steps": STEPS}
-    command = [sys.executable, "-m", f"{__package__}.mutant_runner"]
-    with (
-        tempfile.TemporaryFile("w+") as log,
-        subprocess.Popen(  # noqa: S603 - our own module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=root
-        ) as process,
-    ):
-        try:
-            _send(process, plan)
-            yield from map(json.loads, process.stdout or ())
-            failed = process.wait() != 0
-        finally:
-            process.terminate()
-        if failed:
-            log.seek(0)
-            yield {"event": "error", "message": log.read()[-2000:]}
-
-
-def _send(process: "subprocess.Popen[str]", plan: Mapping[str, Any]) -> None:
-    if process.stdin is not None:
-        with suppress(BrokenPipeError), process.stdin:
-            json.dump(plan, process.stdin)
+def unnoticed(pairs: Pairs, scope: Scope, runs: "_Runs") -> Pairs:
+    """Return the links of functions that no test noticed: perhaps they are called when the tests are imported."""
+    noticed = {pair: by for pair, by in pairs.items() if runs.killer(*pair)}
+    found = {(function, demand) for (function, _), by in noticed.items() for demand in by}
+    return {
+        (function, test): left
+        for (function, test), by in pairs.items()
+        if function in scope.functions and not runs.fails(test)
+        if (left := tuple(demand for demand in by if (function, demand) not in found))
+    }
 
 
 @define
 class _Runs:
-    """What the runner reported so far."""
+    """Starts the runner, and keeps what it reports."""
 
+    root: Path
+    workers: int
+    progress: Progress | None
     baseline: dict[str, dict[str, Any]] = field(factory=dict)
     verdicts: dict[tuple[str, str], list[tuple[str, str]]] = field(factory=dict)
     count: int = 0
 
-    def collect(self, events: Iterable[dict[str, Any]], total: int, progress: Progress | None) -> None:
-        """Read all events, showing how far the run is."""
-        done = 0
-        for event in events:
+    def run(self, plan: dict[str, Any]) -> None:
+        """Run a plan and read all its events, showing how far it is."""
+        done, total = 0, len(plan["jobs"])
+        for event in self.events(plan) if total else ():
             match event["event"]:
                 case "error":
                     raise UsageError(f"the tests cannot be run:\n{event['message']}")
@@ -192,63 +227,105 @@ class _Runs:
                     place.append((event["verdict"], event["mutant"]))
                 case "done":
                     done += 1
-                    if progress:
-                        progress(done, total, event["function"])
+                    if self.progress:
+                        self.progress(done, total, event["function"])
 
-    def link(self, function: str, test: str, clauses: tuple[str, ...]) -> Link:
-        """Sum up what became of one link."""
+    def events(self, plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Start the runner and yield what it reports."""
+        command = [sys.executable, "-m", f"{__package__}.mutant_runner"]
+        pipe = subprocess.PIPE
+        with (
+            tempfile.TemporaryFile("w+") as log,
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True, cwd=self.root) as process,  # noqa: S603 - our own module
+        ):
+            try:
+                _send(process, plan | {"workers": self.workers})
+                yield from map(json.loads, process.stdout or ())
+                failed = process.wait() != 0
+            finally:
+                process.terminate()
+            if failed:
+                log.seek(0)
+                yield {"event": "error", "message": log.read()[-2000:]}
+
+    def killer(self, function: str, test: str) -> str | None:
+        """Return the first mutant of a function that a test noticed."""
         tried = self.verdicts.get((function, test), [])
-        killers = [mutant for verdict, mutant in tried if verdict == "killed"]
-        if killers:
-            return Link(function, test, clauses, "killed", killers[0], len(tried))
-        return Link(function, test, clauses, self._why(function, test, {v for v, _ in tried}), None, len(tried))
+        return next((mutant for verdict, mutant in tried if verdict == "killed"), None)
+
+    def fails(self, test: str) -> bool:
+        """Whether a test fails without a mutant, or could not be run."""
+        run = self.baseline.get(test)
+        return run is None or run["verdict"] != "passed"
+
+    def link(self, function: str, test: str, by: tuple[str, ...]) -> Link:
+        """Sum up what became of one link."""
+        tried, killer = self.verdicts.get((function, test), []), self.killer(function, test)
+        verdict = "killed" if killer else self._why(function, test, {verdict for verdict, _ in tried})
+        return Link(function, test, by, verdict, killer, len(tried))
 
     def _why(self, function: str, test: str, verdicts: set[str]) -> str:
-        run = self.baseline.get(test)
-        if run is None or run["verdict"] != "passed":
+        if self.fails(test):
             return "broken"
-        if function not in run["functions"]:
-            return "unreached"
+        if not verdicts:
+            return "untried" if function in self.baseline[test]["functions"] else "unreached"
         return next((verdict for verdict in ("crashed", "stopped") if verdict in verdicts), "survived")
+
+
+def _send(process: "subprocess.Popen[str]", plan: Mapping[str, Any]) -> None:
+    if process.stdin is not None:
+        with suppress(BrokenPipeError), process.stdin:
+            json.dump(plan, process.stdin)
 
 
 # --- The verdict -------------------------------------------------------------------------------------------------
 
 
 def judge(matrix: Matrix, scope: Scope, links: tuple[Link, ...]) -> Iterator[Problem]:
-    """Yield a problem for each function and test in question that a clause of its own gives no link that counts."""
+    """Yield a problem for each rule and clause, predicate, and test in question without a link that counts."""
     excuses = read_excuses(matrix)
     needed: set[tuple[str, str]] = set()
-    for name, record in _questioned(matrix, scope).items():
-        for clause in record.clauses or ():
-            own = [link for link in links if clause in link.clauses and name in (link.function, link.test)]
-            if own and not any(link.killed for link in own):
-                needed.add((name, clause))
-                if (name, clause) not in excuses:
-                    yield Problem("link-does-not-count", name, _message(name, clause, own), record.file, record.line)
-    if scope.functions >= linked_functions(matrix).keys():
+    for problem, demand in (*_rules(matrix, scope, links), *_tests(matrix, scope, links)):
+        needed.add((problem.id, demand))
+        if (problem.id, demand) not in excuses:
+            yield problem
+    if scope == scope_since(matrix, None):
         yield from _stale(excuses, needed)
 
 
-def _questioned(matrix: Matrix, scope: Scope) -> dict[str, CodeLink | Test]:
-    tests: dict[str, CodeLink | Test] = {test.name: test for test in matrix.tests if test.name in scope.tests}
-    return {name: link for name, link in linked_functions(matrix).items() if name in scope.functions} | tests
+Found: TypeAlias = tuple[Problem, str]
 
 
-def _message(name: str, clause: str, links: list[Link]) -> str:
+def _rules(matrix: Matrix, scope: Scope, links: tuple[Link, ...]) -> Iterator[Found]:
+    for name, target in targets(matrix).items():
+        for demand in target.demands if name in scope.functions else ():
+            own = [link for link in links if link.function == name and demand in link.by]
+            if not any(link.killed for link in own) and (own or demand in matrix.spec.statements):
+                message = f"{name}: {demand}: no test fails under its mutants{_tried(own)}"
+                yield Problem("link-does-not-count", name, message, target.file, target.line), demand
+
+
+def _tests(matrix: Matrix, scope: Scope, links: tuple[Link, ...]) -> Iterator[Found]:
+    for test in matrix.tests:
+        own = [link for link in links if link.test == test.name and test.name in scope.tests]
+        if own and not any(link.killed for link in own):
+            message = f"{test.name}: fails under no mutant of what it is linked to{_tried(own)}"
+            yield Problem("link-does-not-count", test.name, message, test.file, test.line), ""
+
+
+def _tried(links: list[Link]) -> str:
     """Say what was tried, and why it does not count."""
-    rule = name == links[0].function
     verdicts = [link.verdict for link in links]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
-    tried = [link.test.rpartition("::")[2] if rule else link.function for link in links if link.verdict != "unreached"]
+    alone = len({link.function for link in links}) == 1
+    tried = [link.test.rpartition("::")[2] if alone else link.function for link in links if link.tried]
     who = f": {', '.join(tried[:4])}{' …' if len(tried) > 4 else ''}" if tried else ""
-    what = "no test fails under its mutants" if rule else "fails under no mutant of a rule"
-    return f"{name}: {clause}: {what} ({counts}{who})"
+    return f" ({counts}{who})" if links else ""
 
 
 @frozen
 class Excuse:
-    """A reviewed exception: this function or test needs no link for this clause, because of the reason."""
+    """A reviewed exception: this rule, predicate or test needs no link that counts, because of the reason."""
 
     reason: str
     file: str
@@ -256,7 +333,7 @@ class Excuse:
 
 
 def read_excuses(matrix: Matrix) -> dict[tuple[str, str], Excuse]:
-    """Read `spec/links.toml`: tables `[[excused]]` with of (a function or test), clause and reason.
+    """Read `spec/links.toml`: tables `[[excused]]` with of, reason, and for a rule clause.
 
     Raises:
         SpecError: the list is malformed, or names something that does not exist.
@@ -265,24 +342,27 @@ def read_excuses(matrix: Matrix) -> dict[tuple[str, str], Excuse]:
     if not path.exists():
         return {}
     file = shown(matrix.spec.root, path)
-    known = linked_functions(matrix).keys() | {test.name for test in matrix.tests}
+    known = {(name, demand) for name, target in targets(matrix).items() for demand in target.demands}
+    known |= {(test.name, "") for test in matrix.tests}
     tables = read_tables(file, path.read_text(encoding="utf-8"), "excused")
-    return dict(_excuse(file, line, table, known, matrix) for line, table in tables)
+    return dict(_excuse(file, line, table, known) for line, table in tables)
 
 
-def _excuse(file: str, line: int, table: Any, known: Container[str], matrix: Matrix) -> tuple[tuple[str, str], Excuse]:
-    match table:
-        case {"of": str(name), "clause": str(clause), "reason": str(reason)} if reason and len(table) == 3:
-            if name not in known or clause not in matrix.spec.clauses:
-                raise SpecError(file, line, f"excuses {name!r} for {clause!r}, and one of them does not exist")
+def _excuse(
+    file: str, line: int, table: Mapping[str, Any], known: set[tuple[str, str]]
+) -> tuple[tuple[str, str], Excuse]:
+    match {"clause": "", **table}:
+        case {"of": str(name), "clause": str(clause), "reason": str(reason), **rest} if reason and not rest:
+            if (name, clause) not in known:
+                raise SpecError(file, line, f"excuses {name!r} for {clause!r}, which is no link")
             return (name, clause), Excuse(reason, file, line)
-    raise SpecError(file, line, 'expected of = "…", clause = "…" and reason = "…"')
+    raise SpecError(file, line, 'expected of = "…", reason = "…", and clause = "…" for a rule')
 
 
 def _stale(excuses: Mapping[tuple[str, str], Excuse], needed: set[tuple[str, str]]) -> Iterator[Problem]:
-    for (name, clause), excuse in excuses.items():
-        if (name, clause) not in needed:
-            message = f"{name}: {clause}: excused, and a link counts now: remove the excuse"
+    for (name, demand), excuse in excuses.items():
+        if (name, demand) not in needed:
+            message = f"{name}: {demand or 'test'}: excused, and a link counts now: remove the excuse"
             yield Problem("stale-excuse", name, message, excuse.file, excuse.line)
 
 
@@ -317,12 +397,12 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 def scope_since(matrix: Matrix, revision: str | None) -> Scope:
     """Return the linked functions and the tests whose source differs from a revision; all for ⊥."""
-    functions, tests = linked_functions(matrix), {test.name: test for test in matrix.tests if test.clauses}
+    functions, tests = targets(matrix), {test.name: test for test in matrix.tests if test.clauses}
     if revision is None:
         return Scope(frozenset(functions), frozenset(tests))
     root = matrix.spec.root.parent
     files = {test.file: read_source(root / test.file, Path(test.file).stem) for test in tests.values()}
-    places = {name: (core_module(name.partition(":")[0]), name.partition(":")[2]) for name in functions}
+    places = {name: (module_source(name.partition(":")[0]), name.partition(":")[2]) for name in functions}
     places |= {name: (files[test.file], ".".join(name.split("::")[1:])) for name, test in tests.items()}
     differing = {source: _changed_names(root, revision, source) for source in {source for source, _ in places.values()}}
     changed = {name for name, (source, own) in places.items() if _differs(source, own, differing[source])}

@@ -1,10 +1,10 @@
 """Broken variants of the reference, derived from its source: the one mutation loader of all engines.
 
-A mutant is one edit of one function of the core. :func:`mutants` derives the usual ones, :func:`edit` makes one by
-hand, :func:`broken` reads a named one from a file. :func:`applied` puts a mutant into force in this process: it gives
-the function object the mutated code, so that every name that refers to the function (imports, methods, entry points,
-tables) is affected. A child process takes its mutant from the environment (:func:`activate`, or
-``pytest -p linera_invariants.mutation``).
+A mutant is one edit of one function of the core, or of a predicate. :func:`mutants` derives the usual ones,
+:func:`edit` makes one by hand, :func:`broken` reads a named one from a file. :func:`applied` puts a mutant into force
+in this process: it gives the function object the mutated code, so that every name that refers to the function
+(imports, methods, entry points, tables) is affected. A child process takes its mutant from the environment
+(:func:`activate`, or ``pytest -p linera_invariants.mutation``).
 """
 
 import ast
@@ -27,7 +27,7 @@ from attrs import frozen
 
 from .errors import UsageError
 from .mutators import Names, changes, twin_fields
-from .sources import CORE, Function, Source, core_module, core_root, definitions, package
+from .sources import Function, Source, core_root, definitions, import_name, module_source, package
 from .specdata import spec_root
 
 VARIABLE: Final = "LINERA_REFERENCE_MUTANT"
@@ -98,12 +98,12 @@ class _Target:
 def _target(function: str) -> _Target:
     module, _, qualname = function.partition(":")
     try:
-        source = core_module(module)
+        source = module_source(module)
     except KeyError:
-        raise MutationError(f"{CORE} has no module {module!r}") from None
+        raise MutationError(f"there is no module {import_name(module)}") from None
     node = dict(definitions(source.tree)).get(qualname)
     if not isinstance(node, Function):
-        raise MutationError(f"{CORE}.{module} has no function {qualname!r}")
+        raise MutationError(f"{import_name(module)} has no function {qualname!r}")
     return _Target(source, qualname, node, *_span(source.text, node))
 
 
@@ -121,7 +121,7 @@ def _span(text: str, node: ast.AST) -> tuple[int, int]:
 def function_object(function: str) -> FunctionType:
     """Return the innermost function: below `@transition`, caches and properties."""
     module, _, qualname = function.partition(":")
-    found: Any = import_module(f"{CORE}.{module}")
+    found: Any = import_module(import_name(module))
     for name in qualname.split("."):
         found = vars(found)[name]
     found = unwrap(getattr(found, "fget", found))
@@ -158,7 +158,7 @@ def mutants(function: str) -> tuple[Mutant, ...]:
     target = _target(function)
     counts: dict[str, int] = {}
     found: dict[str, Mutant | None] = {ast.dump(target.node): None}
-    for change in changes(target.node, _names(target.source.name)):
+    for change in changes(target.node, _names(function.partition(":")[0])):
         start, end = _span(target.source.text, change.node)
         index = counts.get(change.kind, 0)
         mutant = Mutant(function, change.kind, index, change.node.lineno, start, end, change.text)
@@ -172,7 +172,7 @@ def mutants(function: str) -> tuple[Mutant, ...]:
 @cache
 def _names(module: str) -> Names:
     """Return the integer constants that a module sees, and the fields of the core that may be confused."""
-    seen = vars(import_module(f"{CORE}.{module}")).items()
+    seen = vars(import_module(import_name(module))).items()
     twins: dict[str, tuple[str, ...]] = {}
     for source in package(core_root()):
         for one, other in twin_fields(source.tree):
@@ -313,7 +313,7 @@ def _nested(before: CodeType, after: CodeType) -> dict[int, CodeType]:
 
 def _forget_memoised() -> None:
     for name, module in tuple(sys.modules.items()):
-        if name.startswith("linera_reference"):
+        if name.startswith(("linera_reference", "linera_invariants.predicates")):
             for value in tuple(vars(module).values()):
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
@@ -323,9 +323,8 @@ def _compiled(mutant: Mutant) -> FunctionType:
     """Compile the mutated function, without its decorators, in a copy of its module's namespace."""
     source, node = _target(mutant.function).source, _mutated_node(mutant)
     node.decorator_list = []
-    module = ast.Module([node], [])
-    space = dict(vars(import_module(f"{CORE}.{source.name}")))
-    exec(compile(module, str(source.path), "exec"), space)  # noqa: S102 - the reference's own source, one edit away
+    space = dict(vars(import_module(import_name(mutant.function.partition(":")[0]))))
+    exec(compile(ast.Module([node], []), str(source.path), "exec"), space)  # noqa: S102 - the reference's own source, one edit away
     made: FunctionType = space[node.name]
     return made
 

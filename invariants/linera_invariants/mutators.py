@@ -256,14 +256,29 @@ def _kept_fields(node: ast.Call, scope: Scope) -> Iterator[Change]:
 
 
 def _bare(node: ast.Expr, _scope: Scope) -> Iterator[Change]:
-    """Drop a call that stands alone: a guard, unless it updates a local collection."""
+    """Drop a call that stands alone: a guard, unless it updates a local collection. Drop what is yielded."""
     if isinstance(node.value, ast.Call):
         yield Change("effect" if isinstance(node.value.func, ast.Attribute) else "guard", node, "pass")
+    if isinstance(node.value, ast.Yield | ast.YieldFrom):
+        yield Change("effect", node, "pass")
 
 
 def _raised(node: ast.Raise, _scope: Scope) -> Iterator[Change]:
     if node.exc is not None and called_name(node.exc) == "Rejection":
         yield Change("guard", node, "pass")
+
+
+def _early_exit(node: ast.If, _scope: Scope) -> Iterator[Change]:
+    """Drop an early exit: it guards what follows."""
+    if not node.orelse and isinstance(node.body[-1], ast.Return | ast.Continue | ast.Break):
+        yield Change("guard", node, "pass")
+
+
+def _case(node: ast.match_case, scope: Scope) -> Iterator[Change]:
+    """Let a case do nothing."""
+    yield from _negated_guard(node, scope)
+    if isinstance(node.body[-1], ast.Return) and node.body[-1].value is not None:
+        yield Change("result", node.body[-1].value, "None")
 
 
 def _assigned(node: ast.Assign | ast.AugAssign, scope: Scope) -> Iterator[Change]:
@@ -285,7 +300,7 @@ def _bound_before(node: ast.stmt, function: Function) -> set[str]:
 
 
 def _returned(node: ast.Return, scope: Scope) -> Iterator[Change]:
-    """Return another value of the same type: the negation, a neighbour, nothing, or an argument as it came."""
+    """Return another value of the same type: the negation, a neighbour, or less."""
     value, kind = node.value, scope.function.returns
     if value is None or kind is None:
         return
@@ -294,14 +309,26 @@ def _returned(node: ast.Return, scope: Scope) -> Iterator[Change]:
         yield _negated("result", value, scope)
     if annotation in _INTEGERS:
         yield _change("result", value, ast.BinOp(value, ast.Add(), ast.Constant(1)), scope)
-    if annotation in _BYTES:
-        yield Change("result", value, f"({ast.unparse(value)})[::-1]")
+    for applies, suffix in (
+        (annotation in _BYTES, "[::-1]"),
+        (annotation.startswith("tuple["), "[1:]" if annotation.endswith("...]") else "[::-1]"),
+    ):
+        if applies:
+            yield Change("result", value, f"({ast.unparse(value)}){suffix}")
     if annotation.endswith("| None"):
         yield Change("result", value, "None")
-    if annotation.startswith("tuple["):
-        yield Change("result", value, f"({ast.unparse(value)})[{'1:' if annotation.endswith('...]') else '::-1'}]")
     if annotation.startswith("frozenset["):
         yield Change("result", value, "frozenset()")
+
+
+def _unchanged(node: ast.Return, scope: Scope) -> Iterator[Change]:
+    """Return an argument as it came, where the types allow it."""
+    value, kind = node.value, scope.function.returns
+    if value is None or kind is None:
+        return
+    annotation = ast.unparse(kind)
+    if annotation.startswith("Accepted[") and isinstance(value, ast.Call) and value.args:
+        annotation, value = annotation[len("Accepted[") : -1], value.args[0]
     for argument in scope.function.args.args:
         if argument.annotation is not None and ast.unparse(argument.annotation) == annotation:
             yield Change("result", value, argument.arg)
@@ -319,12 +346,12 @@ _MUTATORS: Final[Mapping[type[ast.AST], tuple[Mutator, ...]]] = {
     ast.Raise: (_raised,),
     ast.Assign: (_assigned,),
     ast.AugAssign: (_assigned,),
-    ast.Return: (_returned,),
-    ast.If: (_negated_test,),
+    ast.Return: (_returned, _unchanged),
+    ast.If: (_negated_test, _early_exit),
     ast.IfExp: (_negated_test,),
     ast.While: (_negated_test,),
     ast.comprehension: (_negated_filter,),
-    ast.match_case: (_negated_guard,),
+    ast.match_case: (_case,),
     ast.Compare: (_compare,),
     ast.BoolOp: (_logic,),
     ast.UnaryOp: (_negation,),

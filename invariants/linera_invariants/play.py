@@ -21,7 +21,7 @@ from linera_reference.validator import Validator, handle, payload_of
 
 from . import registry
 from .driver import Client, Driver, Step
-from .facts import disagreement, unmet_facts
+from .facts import disagreement, show_expectation, unmet_facts
 from .forgeries import FORGERIES, Material
 from .operations import transactions_of
 from .scenarios import (
@@ -136,16 +136,19 @@ class Run:
         """Tell and judge one action of the network."""
         self.log.append(step)
         self.checked += 1
-        found = registry.check_step(self.driver.network, before, step, after)
+        self.accuse(registry.check_step(self.driver.network, before, step, after))
+
+    def accuse(self, found: Iterable[registry.Violation]) -> None:
+        """Note violations."""
         self.violations += [Finding(self.step, f"{v.statement}: {v.detail}", v.statement) for v in found]
 
-    def remark(self, text: str) -> None:
-        self.log.append(Remark(text))
+    def remark(self, text: str, mark: str = "--") -> None:
+        self.log.append(Remark(text, mark))
 
     def miss(self, what: str) -> None:
         """Note that something was not as expected."""
         self.unmet.append(Finding(self.step, what))
-        self.remark(f"UNMET: {what}")
+        self.remark(what, "!!")
 
     def judge(self, outcome: Outcome[Any], reason: str | None, place: str) -> None:
         """Compare how an action ended with how it should."""
@@ -161,7 +164,7 @@ class Run:
             self.judge(act(self.validators[name]), reason, f"at {name}")
 
     def play_all(self, progress: Callable[[], None]) -> None:
-        """Play the steps up to the first violation."""
+        """Play the steps up to the first violation; at the end, judge liveness."""
         for number, step in enumerate(self.scenario.steps, 1):
             self.step = number
             if step.note:
@@ -170,7 +173,8 @@ class Run:
             self.play(step)
             progress()
             if self.violations:
-                break
+                return
+        self.accuse(registry.check_goals(self.driver.network, self.driver.world))
 
     # --- steps ---
 
@@ -296,6 +300,7 @@ class Run:
 
     @play.register
     def _(self, step: Expect) -> None:
+        before = len(self.unmet)
         self.expectations += 1
         nodes = self.nodes(step.at)
         if step.chain is not None:
@@ -307,6 +312,8 @@ class Run:
             self.expect_agreement(step, nodes)
         if step.block is not None:
             self.expect_block(step, step.block)
+        if len(self.unmet) == before:
+            self.remark(show_expectation(step, list(nodes)), "ok")
 
     # --- expectations about more than one node ---
 

@@ -39,15 +39,21 @@ class EntryPoint:
     reasons: tuple[str, ...]
 
 
+def rejections(root: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return, for every function of a package, what it rejects with, by priority."""
+    calls = _Calls(package(root))
+    return {":".join(place): calls.reasons(place) for place in calls.known}
+
+
 def entry_points(root: Path) -> tuple[EntryPoint, ...]:
     """Return the transitions of a package, handlers first, then the checks that are used by themselves."""
-    calls = _Calls(package(root))
-    found = [
-        EntryPoint(":".join(place), _is_transition(node), calls.reasons(place))
-        for place, node in calls.known.items()
-        if _is_transition(node) or ":".join(place) in CHECKS
-    ]
-    return tuple(sorted((point for point in found if point.reasons), key=_rank))
+    transitions = {f"{s.name}:{name}" for s in package(root) for name, node in _functions(s) if _is_transition(node)}
+    found = (
+        EntryPoint(name, name in transitions, reasons)
+        for name, reasons in rejections(root).items()
+        if reasons and (name in transitions or name in CHECKS)
+    )
+    return tuple(sorted(found, key=_rank))
 
 
 def _rank(point: EntryPoint) -> tuple[bool, bool]:

@@ -59,14 +59,25 @@ def package(root: Path) -> tuple[Source, ...]:
     return tuple(read_source(path, path.stem) for path in sorted(root.glob("*.py")))
 
 
+PREDICATES = "predicates."
+
+
+def import_name(module: str) -> str:
+    """Return the full name of a module: one of the reference, or of the predicates as `predicates.name`."""
+    return f"{__package__}.{module}" if module.startswith(PREDICATES) else f"{CORE}.{module}"
+
+
 @cache
-def core_module(name: str) -> Source:
-    """Read one module of the reference.
+def module_source(module: str) -> Source:
+    """Read one module of the reference or of the predicates.
 
     Raises:
         KeyError: there is no such module.
     """
-    return {source.name: source for source in package(core_root())}[name]
+    if module.startswith(PREDICATES):
+        found = package(Path(__file__).parent / "predicates")
+        return {source.name: source for source in found}[module.removeprefix(PREDICATES)]
+    return {source.name: source for source in package(core_root())}[module]
 
 
 def definitions(tree: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, Definition]]:

@@ -37,6 +37,7 @@ class Remark:
     """A line of the story that is no action of the network."""
 
     text: str
+    mark: str = "--"
 
 
 Event: TypeAlias = Step | Remark
@@ -57,7 +58,7 @@ def tell(names: Names, trace: Iterable[Event]) -> list[str]:
             number += 1
             lines.append(f"{number:4}. {teller.line(event)}")
         else:
-            lines.append(f"   -- {event.text}")
+            lines.append(f"   {event.mark} {event.text}")
     return lines
 
 
@@ -88,7 +89,7 @@ def show_rejection(rejected: Rejected) -> str:
     """Say why something was refused, with what a client learns from it."""
     reason = rejected.reason
     detail = f" ({known})" if (known := _show_detail(reason, rejected.detail)) else ""
-    return f"{reason.name}: {reason.sentence}{detail}"
+    return f"{reason.name}: {reason.sentence.rstrip(chr(46))}{detail}"
 
 
 def _show_detail(reason: Reason, detail: Any) -> str:
@@ -101,6 +102,8 @@ def _show_detail(reason: Reason, detail: Any) -> str:
             return f"the balance is {detail}"
         case (Reason.OUTBOX_NOT_EMPTY, tuple()):
             return f"to {', '.join(map(show_chain, detail))}"
+        case (Reason.CONFLICTING_CERTIFICATES, (tuple() as chain_id, int() as height)):
+            return f"block {height} of chain {show_chain(chain_id)}"
         case (Reason.ACTION_NOT_ENABLED, str()):
             return detail
     return ""

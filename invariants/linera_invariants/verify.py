@@ -12,7 +12,9 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,6 +34,7 @@ from .machines.places import places
 from .mutation import applied, broken
 from .peer import PeerReport, Status, replay_all
 from .play import Run, ScenarioResult, play_scenario
+from .reports import counted
 from .scenarios import SCHEMES, read_scenario, shipped_scenarios
 from .specdata import spec_root
 from .story import show_chain
@@ -124,9 +127,9 @@ def jobs_of(full: bool, seed: int) -> list[Job]:
     jobs: list[Job] = []
     for name in sorted(SHARES, key=lambda name: -SHARES[name]):
         shards = SHARES[name] * (FULL if full else 1)
-        jobs += [("machine", (name, seed + shard, "ideal")) for shard in range(shards)]
+        jobs += [("machine", (name, seed + shard, "ideal", SHARD)) for shard in range(shards)]
         if full:
-            jobs += [("machine", (name, seed + shards + shard, "ed25519")) for shard in range(SHARES[name])]
+            jobs += [("machine", (name, seed + shards + shard, "ed25519", SHARD)) for shard in range(SHARES[name])]
     jobs += [("broken", (name, seed)) for name in broken_variants()]
     jobs += [("scenarios", (crypto,)) for crypto in SCHEMES]
     return [*jobs, ("peer", ())]
@@ -138,9 +141,9 @@ def run_job(job: Job) -> Any:
     return JOBS[kind](*arguments)
 
 
-def machine_job(name: str, seed: int, crypto: str) -> MachineResult:
+def machine_job(name: str, seed: int, crypto: str, examples: int) -> MachineResult:
     """Run a machine for some examples."""
-    return run_machine(name, examples=SHARD, seed=seed, scheme=SCHEMES[crypto])
+    return run_machine(name, examples=examples, seed=seed, scheme=SCHEMES[crypto])
 
 
 def peer_job() -> PeerReport:
@@ -193,11 +196,12 @@ def audit_problems(run: Run, crypto: str, chain_id: ChainId) -> Iterator[str]:
 
 
 def _differences(network: Network, world: World, chain_id: ChainId, found: AuditResult) -> Iterator[str]:
-    for validator in world.validators.values():
-        chain = chain_of(validator, chain_id)
-        if found.audited is not None and chain.consistent.next_height == found.audited.next_height:
-            if not _agrees(network, chain, found.audited):
-                yield f"chain {show_chain(chain_id)}: the audit and a correct validator differ"
+    audited = found.audited
+    for chain in (chain_of(validator, chain_id) for validator in world.validators.values()):
+        if audited is None or chain.consistent.next_height != audited.next_height:
+            continue
+        if not _agrees(network, chain, audited):
+            yield f"chain {show_chain(chain_id)}: the audit and a correct validator differ"
 
 
 def _agrees(network: Network, chain: Chain, audited: Audited) -> bool:
@@ -233,15 +237,27 @@ def run_jobs(jobs: list[Job], processes: int, progress: Callable[[str], None]) -
     """Do jobs in parallel, each in a fresh process, and return the results in order."""
     results: dict[int, Any] = {}
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, initializer=_leave_signals_to_parent, maxtasksperchild=1) as pool:
+    resource_tracker.ensure_running()  # it unblocks interrupts when it starts
+    with interrupts_blocked():
+        pool = context.Pool(processes, maxtasksperchild=1)
+    with pool:
         for index, result in pool.imap_unordered(_numbered, enumerate(jobs)):
             results[index] = result
             progress(describe(jobs[index]))
     return [results[index] for index in range(len(jobs))]
 
 
-def _leave_signals_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Block interrupts; processes and threads that are started here never see them and are ended by this one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(job: tuple[int, Job]) -> tuple[int, Any]:
@@ -476,3 +492,46 @@ def judge_claims(
                 verdict = Verdict.VIOLATED
             checks = sum(statement.checked for statement in support)
             yield ClaimVerdict(name, claim.title, claim.sentence, verdict, claim.uses, checks, witnesses)
+
+
+PEER_WORDS = {
+    Status.AGREES: "agree",
+    Status.DIFFERENCE: "differ by a recorded decision",
+    Status.LATER: "wait for a later step",
+    Status.FAILS: "fail",
+}
+
+# --- Words -------------------------------------------------------------------------------------------------------
+
+
+def describe_runs(report: VerifyReport) -> Iterator[str]:
+    """Say what was run, how much of it, and what was not."""
+    yield from describe_scenarios(report.scenarios)
+    peer = peer_counts(report.peer)
+    verdicts = (f"{peer[status]} {words}" for status, words in PEER_WORDS.items())
+    yield f"peer vectors: {', '.join(verdicts)}"
+    for machine in report.machines:
+        amount = f"{counted(machine.examples, 'example')}, {counted(machine.steps, 'step')}"
+        missed = f"never reached: {', '.join(machine.missed)}" if machine.missed else "every place of interest reached"
+        yield f"machine {machine.name}: {amount}, {missed}"
+    noticed = sum(variant.found is not None for variant in report.broken)
+    yield f"broken variants of the protocol: {noticed} of {len(report.broken)} noticed"
+    for claim in report.claims:
+        witnesses = ", ".join(f"{place} {count:,}" for place, count in claim.witnesses.items())
+        yield f"{claim.name} was put to the test by: {witnesses}"
+    for engine, why in report.not_run:
+        yield f"{engine}: {why}"
+    if not report.full:
+        yield f"this was the default run: --full tries {FULL} times as many examples, and real signatures in machines"
+
+
+def describe_scenarios(scenarios: tuple[ScenarioReport, ...]) -> Iterator[str]:
+    """Sum up the scenarios."""
+    results = [report.result for report in scenarios]
+    amounts = (
+        counted(sum(result.actions for result in results), "action"),
+        counted(sum(result.expectations for result in results), "expectation"),
+        counted(sum(report.audits for report in scenarios), "audit"),
+    )
+    holding = sum(report.holds for report in scenarios)
+    yield f"scenarios: {holding} of {counted(len(results), 'run')} hold ({', '.join(amounts)})"

@@ -133,16 +133,16 @@ def put_inbox(chain: Chain, origin: ChainId, inbox: Inbox) -> Chain:
     local, part = chain.localized, chain.consistent
     owing = local.owing.remove(origin) if inbox.removed.is_empty else local.owing.insert(origin)
     mailboxes = local.mailboxes.set(origin, Mailbox(inbox.next_add, inbox.added, inbox.removed))
-    if inbox.consumed is not part.consumed.get(origin, START):
+    if inbox.consumed != part.consumed.get(origin, START):
         part = evolve(part, consumed=part.consumed.set(origin, inbox.consumed))
     return Chain(chain.chain_id, part, evolve(local, mailboxes=mailboxes, owing=owing))
 
 
 @rule("WP-2.6-ANTICIPATION")
-def owed_messages(chain: Chain) -> frozenset[Message]:
-    """Return the messages that were consumed and not received yet: I₋ over all origins. Section 2.6."""
+def owed_messages(chain: Chain) -> tuple[Message, ...]:
+    """Return the messages that were consumed and not received yet: I₋, by origin and place. Section 2.6."""
     local = chain.localized
-    return frozenset(message for origin in local.owing for message in local.mailboxes[origin].removed)
+    return tuple(message for origin in sorted(local.owing) for message in local.mailboxes[origin].removed)
 
 
 @rule("WP-A.2-SCHEDULE")

@@ -1,7 +1,7 @@
 """The client of section 2.8 as strategies: pure functions from what a client knows to what it sends next."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
@@ -11,8 +11,8 @@ from .chain import Chain
 from .containers import Set, fold
 from .context import Context
 from .crypto import Signer
-from .identifiers import ChainId, parent
-from .notation import evolve, rule, support, u64
+from .identifiers import ChainId, is_identifier, parent
+from .notation import MAX_U64, evolve, rule, support, u64
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from .rejections import Accepted, Outcome, Reason, Rejected, transition, unwrap
 from .validator import ChainInfo, Validator, chain_info, chain_of, cross_chain_requests, handle, payload_of
@@ -40,12 +40,16 @@ def local_context(context: Context) -> Context:
 
 @rule("WP-2.8-LOCAL-NODE")
 def track(context: Context, node: LocalNode, chain_id: ChainId) -> LocalNode:
-    """Track one more chain, and deliver to it what the node already knows. Section 2.8."""
-    node = evolve(node, tracked=node.tracked.insert(chain_id))
+    """Track a chain and its ancestors, whose blocks create it; deliver to them what the node already knows.
+
+    Section 2.8.
+    """
+    family = [chain_id[:length] for length in range(1, len(chain_id) + 1)]
+    new = [member for member in family if not node.tracked.contains(member)]
+    tracked = fold(Set.insert, node.tracked, new)
     chains = (chain for _, chain in sorted(node.validator.chains.items()))
-    requests = tuple(r for chain in chains for r in cross_chain_requests(chain) if r.recipient == chain_id)
-    validator = deliver(local_context(context), node.validator, requests, node.tracked.contains)
-    return evolve(node, validator=validator)
+    requests = tuple(r for chain in chains for r in cross_chain_requests(chain) if r.recipient in new)
+    return LocalNode(deliver(local_context(context), node.validator, requests, tracked.contains), tracked)
 
 
 @rule("WP-2.8-LOCAL-NODE")
@@ -182,7 +186,8 @@ def next_transfer(behind: View, ahead: View, goal: Goal) -> tuple[ChainId, u64] 
     origin, height = parent(goal.chain_id), ahead(goal.chain_id).creation_height
     if origin is None or height is None:
         return None
-    return next_transfer(behind, ahead, Goal(origin, height + 1)) or (origin, height)
+    before = Goal(origin, height + 1)
+    return (origin, height) if is_reached(behind, before) else next_transfer(behind, ahead, before)
 
 
 @rule("WP-2.8-SYNC-MESSAGES")
@@ -196,7 +201,10 @@ def next_transfer_for_messages(behind: View, ahead: View, goal: Goal) -> tuple[C
 
 @rule("WP-2.8-SYNC-ANCESTORS")
 def measure(behind: View, ahead: View, goal: Goal) -> tuple[int, int]:
-    """Return (missing blocks, chains not created) on the way to a goal: each accepted upload lowers it. Section 2.8."""
+    """Return (missing blocks, chains not created) on the way to a goal: each upload that has an effect lowers it.
+
+    Section 2.8.
+    """
     info = behind(goal.chain_id)
     blocks = max(0, goal.height - info.next_height)
     origin, height = parent(goal.chain_id), ahead(goal.chain_id).creation_height
@@ -217,11 +225,20 @@ def goals_after(item: Request | Certificate, rejection: Rejected) -> tuple[Goal,
     match rejection.reason:
         case Reason.INACTIVE_CHAIN | Reason.MISSING_EARLIER_BLOCKS | Reason.INVALID_OWNER:
             return (Goal(block.chain_id, block.height),)
-        case Reason.UNEXPECTED_BLOCK_HEIGHT if rejection.detail < block.height:
+        case Reason.UNEXPECTED_BLOCK_HEIGHT if rejection.detail in range(block.height):
             return (Goal(block.chain_id, block.height),)
-        case Reason.MISSING_CROSS_CHAIN_UPDATE:
-            return tuple(Goal(origin, height + 1) for origin, height in rejection.detail)
+        case Reason.MISSING_CROSS_CHAIN_UPDATE if isinstance(rejection.detail, tuple):
+            return tuple(Goal(place[0], place[1] + 1) for place in rejection.detail if is_place(place))
     return ()
+
+
+@support
+def is_place(item: Any) -> bool:
+    """Whether something that a node said is a (chain, height) of a block."""
+    match item:
+        case (tuple(chain_id), int(height)) if all(isinstance(number, int) for number in chain_id):
+            return is_identifier(chain_id) and 0 <= height < MAX_U64
+    return False
 
 
 @rule("WP-2.8-SYNC-MESSAGES", "WP-2.6-RECEIVED")
@@ -231,7 +248,7 @@ def goals_from_received(node: LocalNode, logs: Iterable[tuple[tuple[ChainId, u64
     One goal per sender, sorted. Section 2.8.
     """
     highest: dict[ChainId, int] = {}
-    for sender, height in (entry for log in logs for entry in log):
+    for sender, height in (entry for log in logs for entry in log if is_place(entry)):
         highest[sender] = max(height + 1, highest.get(sender, 0))
     goals = (Goal(sender, height) for sender, height in sorted(highest.items()))
     return tuple(goal for goal in goals if not is_reached(view_of(node.validator), goal))

@@ -25,9 +25,15 @@ class Committee:
 
 @rule("WP-2.2-VOTING-RIGHTS")
 def make_committee(weights: Iterable[tuple[PublicKey, int]]) -> Committee:
-    """Build a committee. Rejects: OUT_OF_RANGE (a weight), EMPTY_COMMITTEE, COMMITTEE_OVERFLOW. Section 2.2."""
-    table = Map(weights)
-    require(all(0 <= w <= MAX_U64 for w in table.values()), Reason.OUT_OF_RANGE)
+    """Build a committee.
+
+    Rejects: DUPLICATE_VALIDATOR, OUT_OF_RANGE (a weight, or a key that is not 32 bytes), EMPTY_COMMITTEE,
+    COMMITTEE_OVERFLOW. Section 2.2.
+    """
+    members = tuple(weights)
+    table = Map(members)
+    require(len(table) == len(members), Reason.DUPLICATE_VALIDATOR)
+    require(all(len(key) == 32 and 0 <= w <= MAX_U64 for key, w in members), Reason.OUT_OF_RANGE)
     total = fold(lambda n, w: n + w, 0, table.values())
     require(total > 0, Reason.EMPTY_COMMITTEE)
     require(total < TOTAL_BOUND, Reason.COMMITTEE_OVERFLOW, total)
@@ -62,8 +68,8 @@ def validity_threshold(total: int) -> int:
 
 @rule("WP-2.2-QUORUM")
 def is_quorum(committee: Committee, votes: int, quorum: QuorumRule = QuorumRule.N_MINUS_F) -> bool:
-    """Whether this many voting rights form a quorum. Section 2.2."""
-    return votes >= quorum_threshold(committee.total, quorum)
+    """Whether this many voting rights form a quorum; none never do. Section 2.2."""
+    return votes > 0 and votes >= quorum_threshold(committee.total, quorum)
 
 
 @support

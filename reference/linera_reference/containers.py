@@ -104,6 +104,13 @@ class Log(Generic[T]):
         """Return the item at ``index``, ⊥ beyond the end or when it was forgotten."""
         return self._last if index == self.length - 1 else self._earlier.get(index)
 
+    def at(self, index: int) -> T:
+        """Return the item at ``index``, which must be here."""
+        item = self.get(index)
+        if item is None:
+            raise IndexError(index)
+        return item
+
     def since(self, start: int) -> tuple[T, ...]:
         """Return the items from ``start`` on that are still here."""
         found = (self.get(index) for index in range(start, self.length))

@@ -36,7 +36,7 @@ def encode(value: Any) -> bytes:
     kind: Any = type(value)
     try:
         return _writer(kind)(value)
-    except OverflowError:
+    except (OverflowError, KeyError):  # a number beyond its width, a value that is no variant of a union
         raise Rejection(Reason.OUT_OF_RANGE, kind.__name__) from None
 
 
@@ -170,7 +170,7 @@ def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - o
     if origin is tuple:
         if args[-1] is ...:
             item = _name(names, None)
-            return f"{_write_length(var)} + b''.join([{_write(args[0], item, names)} for {item} in {var}])"
+            return f"{_write_length(var)} + b''.join([{_write(_item_of(args), item, names)} for {item} in {var}])"
         return " + ".join(_write(arg, f"{var}[{i}]", names) for i, arg in enumerate(args))
     if origin is Map:
         return f"_write_map({var}, {_name(names, _writer(args[0]))}, {_name(names, _writer(args[1]))})"
@@ -268,9 +268,23 @@ def _build(names: Names, head: str, body: list[str]) -> Any:
     return scope["made"]
 
 
+def _check_cacheable(kind: Any) -> None:
+    """Unions that differ in the order of their variants are equal, so the cache cannot tell them apart."""
+    if get_origin(kind) in (Union, UnionType):
+        raise TypeError(f"{kind} must be a field of a record")
+
+
+def _item_of(args: tuple[Any, ...]) -> Any:
+    """Items take a byte or more: the decoder relies on it."""
+    if attrs.has(args[0]) and not attrs.fields(args[0]):
+        raise TypeError(f"{args[0].__name__} takes no bytes and cannot be an item")
+    return args[0]
+
+
 @cache
 def _writer(kind: Any, tag: bytes = b"") -> Encoder:
     """Compile the encoder of an annotation; ``tag`` goes first."""
+    _check_cacheable(kind)
     names: Names = {}
     expression = _write(kind, "value", names)
     writer: Encoder = _build(names, "value", [f"return {tag!r} + {expression}" if tag else f"return {expression}"])
@@ -280,6 +294,7 @@ def _writer(kind: Any, tag: bytes = b"") -> Encoder:
 @cache
 def _reader(kind: Any) -> Decoder:
     """Compile the decoder of an annotation."""
+    _check_cacheable(kind)
     names: Names = {}
     reader: Decoder = _build(names, "data, at", [*_read(kind, "value", names), "return value, at"])
     return reader

@@ -169,12 +169,13 @@ def check_not_anticipated(context: Context, staged: Staged) -> None:
         return
     owed = owed_messages(staged.chain)
     if context.rules.anticipation is AnticipationRule.THIS_PROPOSAL:
-        owed &= {t.message for t in staged.executed.block.transactions if isinstance(t, Receive)}
+        consumed = [t.message for t in staged.executed.block.transactions if isinstance(t, Receive)]
+        owed = tuple(message for message in owed if message in consumed)
     require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))  # ALG1-40
 
 
 @support
-def senders_of(messages: frozenset[Message]) -> tuple[tuple[ChainId, u64], ...]:
+def senders_of(messages: tuple[Message, ...]) -> tuple[tuple[ChainId, u64], ...]:
     """Return the (origin, height) of the blocks that sent some messages, sorted."""
     return tuple(sorted({(message.origin, message.height) for message in messages}))
 

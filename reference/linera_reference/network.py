@@ -11,7 +11,16 @@ from attrs import frozen
 from immutables import Map
 
 from .block import ExecutedBlock, Request, request_is_authentic
-from .certificate import Aggregate, Certificate, Vote, VotePayload, add_vote, form_certificate, sign_vote
+from .certificate import (
+    Aggregate,
+    Certificate,
+    Vote,
+    VotePayload,
+    add_vote,
+    certified_payload,
+    form_certificate,
+    sign_vote,
+)
 from .containers import Set, fold
 from .context import Context
 from .crypto import Signer
@@ -188,15 +197,21 @@ def certify(network: Network, world: World, action: Certify) -> Accepted[World]:
     return Accepted(evolve(world, certificates=certificates), (certificate,))
 
 
-@support
-def was_sent(network: Network, world: World, receiver: PublicKey, item: Any) -> bool:
-    """Whether something is on its way to a validator."""
+@rule("WP-2.2-ADVERSARY")
+def can_arrive(network: Network, world: World, receiver: PublicKey, item: Any) -> bool:
+    """Whether something can reach a validator: anything that holds no genuine signature but those that were made.
+
+    Cross-chain requests come from the validator itself only. Section 2.2.
+    """
+    scheme = network.context.scheme
     match item:
         case Request():
-            return world.requests.contains(item)
+            return world.requests.contains(item) or not request_is_authentic(scheme, item)
         case Certificate():
-            sent = world.certificates.get(network.context.scheme.hash(item.executed))
-            return sent is not None and sent.kind is item.kind
+            payload = certified_payload(scheme, item)
+            genuine = scheme.verifier(payload)
+            votes = (Vote(payload, key, signature) for key, signature in item.signatures if genuine(key, signature))
+            return all(world.votes.contains(vote) for vote in votes)
     return world.internal.get(receiver, Set()).contains(item)
 
 
@@ -212,10 +227,10 @@ def correct_validator(world: World, key: PublicKey) -> Validator:
 def deliver_to(network: Network, world: World, key: PublicKey, item: Any) -> Accepted[World]:
     """Let a correct validator handle what was sent to it; votes and cross-chain requests that it answers are sent.
 
-    Rejects: ACTION_NOT_ENABLED (not correct, or not sent), or what the handler rejects. Section 2.2.
+    Rejects: ACTION_NOT_ENABLED (not correct, or it cannot arrive), or what the handler rejects. Section 2.2.
     """
     validator = correct_validator(world, key)
-    require(was_sent(network, world, key, item), Reason.ACTION_NOT_ENABLED, "it was not sent")
+    require(can_arrive(network, world, key, item), Reason.ACTION_NOT_ENABLED, "it was not sent")
     outcome = unwrap(handle(network.context, validator, item, network.signers[key]))
     world = evolve(world, validators=world.validators.set(key, outcome.state))
     return Accepted(emit(world, key, outcome.outputs), outcome.outputs)
@@ -225,9 +240,12 @@ def deliver_to(network: Network, world: World, key: PublicKey, item: Any) -> Acc
 def emit(world: World, key: PublicKey, outputs: tuple[Any, ...]) -> World:
     """Add the votes and cross-chain requests among outputs to what was sent. Section 2.2."""
     votes = fold(Set.insert, world.votes, (x for x in outputs if isinstance(x, Vote)))
-    internal = (x for x in outputs if isinstance(x, UpdateRecipient | ConfirmUpdatedRecipient))
+    internal = [x for x in outputs if isinstance(x, UpdateRecipient | ConfirmUpdatedRecipient)]
+    world = evolve(world, votes=votes)
+    if not internal:
+        return world
     sent = fold(Set.insert, world.internal.get(key, Set()), internal)
-    return evolve(world, votes=votes, internal=world.internal.set(key, sent))
+    return evolve(world, internal=world.internal.set(key, sent))
 
 
 @transition

@@ -83,9 +83,12 @@ else:
 
     @cache
     def _replacer(kind: type, names: tuple[str, ...]) -> Callable[..., Any]:
-        values = (field.name if field.name in names else f"record.{field.name}" for field in fields(kind))
-        source = f"lambda record, {', '.join(names)}: kind({', '.join(values)})"
-        return eval(source, {"kind": kind})  # noqa: S307 - made of field names only
+        known = [field.name for field in fields(kind)]
+        if not set(names) <= set(known):
+            raise TypeError(f"{kind.__name__} has no field {', '.join(set(names) - set(known))}")
+        values = (name if name in names else f"__record.{name}" for name in known)
+        source = f"lambda {', '.join(('__record', *names))}: __kind({', '.join(values)})"
+        return eval(source, {"__kind": kind})  # noqa: S307 - made of field names only
 
     @support
     def evolve(record: Any, **changes: Any) -> Any:

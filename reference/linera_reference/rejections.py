@@ -25,6 +25,7 @@ class Reason(Enum):
     OUT_OF_RANGE = ("A value lies outside the range of its type.", "WP-2.3-DATA-TYPE")
     # Identifiers, committees, genesis
     INVALID_IDENTIFIER = ("A chain identifier is empty, too long or has a number beyond 64 bits.", "WP-2.4-IDENTIFIER")
+    DUPLICATE_VALIDATOR = ("A validator is listed twice in a committee.", "WP-2.2-VOTING-RIGHTS")
     EMPTY_COMMITTEE = ("The voting rights add up to zero.", "WP-2.2-VOTING-RIGHTS")
     COMMITTEE_OVERFLOW = ("The voting rights add up to 2^63 or more.", "WP-2.2-VOTING-RIGHTS")
     GENESIS_NOT_PREFIX_FREE = ("A genesis chain repeats or descends from another.", "WP-2.4-GENESIS")
@@ -55,6 +56,7 @@ class Reason(Enum):
     INCORRECT_STATE_HASH = ("Execution leads to another state than certified.", "WP-2.4-EXECUTED-BLOCK")
     NOT_A_PROOF_OF_CREATION = ("The certified block does not create the chain.", "WP-2.4-CREATION-PROOF")
     UNSENT_MESSAGE = ("A received message was never sent.", "WP-3.3-CLAIM-5")
+    CONFLICTING_CERTIFICATES = ("Two certified blocks have the same place.", "WP-3.3-CLAIM-5")
     # Execution
     INVALID_NEW_CHAIN_ID = ("The new identifier is not the one of this transaction.", "WP-2.7-OPEN-CHAIN")
     USER_ERROR = ("The application refuses the input.", "WP-2.7-APPLICATION")

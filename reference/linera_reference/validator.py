@@ -1,7 +1,8 @@
 """Algorithm 2, cross-chain requests and services: what a validator does with each input (sections 2.5, 2.8, A.2).
 
-A handler reads and writes the view of one chain. Repeating an accepted input at once changes nothing, and the answer
-is a function of the state.
+A handler reads and writes the view of one chain, and its input must be for this chain (:func:`handle` sees to it).
+Inputs are data types as decoded: a number outside its range is OUT_OF_RANGE where a value is first hashed. Repeating
+an accepted input at once changes nothing, and the answer is a function of the state.
 """
 
 from itertools import pairwise
@@ -104,6 +105,17 @@ def handle_certificate(context: Context, chain: Chain, certificate: Certificate)
     return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))  # ALG2-18, ALG2-29
 
 
+@rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.2-CERTIFICATE")
+def check_confirmed(context: Context, certificate: Certificate) -> Hash:
+    """Verify a confirmed certificate by itself and return the hash of its executed block.
+
+    Rejects: UNEXPECTED_CERTIFICATE_KIND, CERTIFICATE_VALIDATOR_REUSE, INVALID_CERTIFICATE_SIGNER,
+    CERTIFICATE_REQUIRES_QUORUM, INVALID_SIGNATURE. Section 2.8.
+    """
+    check_kind(certificate.kind)
+    return check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)
+
+
 @rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.4-EXECUTED-BLOCK")
 def execute_certified(context: Context, chain: Chain, certificate: Certificate) -> tuple[Staged, Hash]:
     """Verify a certificate of the next height and re-execute its block; return that, and the hash of the block.
@@ -113,8 +125,7 @@ def execute_certified(context: Context, chain: Chain, certificate: Certificate) 
     execution, INCORRECT_MESSAGES, INCORRECT_STATE_HASH. Section 2.8.
     """
     executed, last = certificate.executed, chain.consistent.block_hash
-    check_kind(certificate.kind)
-    block_hash = check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)  # ALG2-22
+    block_hash = check_confirmed(context, certificate)  # ALG2-22
     require(executed.block.height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT)  # ALG2-23
     require(executed.block.previous_hash == last, Reason.INVALID_BLOCK_CHAINING, last)  # ALG2-24
     staged = execute_block(context, chain, executed.block)  # ALG2-25
@@ -140,8 +151,8 @@ def cross_chain_requests(chain: Chain) -> tuple[UpdateRecipient, ...]:
 def update_recipient(chain: Chain, recipient: ChainId) -> UpdateRecipient:
     """Return the request that carries the whole outbox of one recipient. Section A.2."""
     local = chain.localized
-    blocks = map(local.certificates.get, local.outboxes[recipient].queue)
-    return UpdateRecipient(chain.chain_id, recipient, tuple(filter(None, blocks)))
+    blocks = tuple(map(local.certificates.at, local.outboxes[recipient].queue))
+    return UpdateRecipient(chain.chain_id, recipient, blocks)
 
 
 @rule("WP-A.2-SELECT")
@@ -270,11 +281,14 @@ def archive_chain(chain: Chain) -> Accepted[Chain]:
     """Turn a closed chain into a tombstone: the same record without histories and waiting messages.
 
     The tombstone answers every handler as the chain would, so the blocks cannot be replayed. Outputs: the chain as it
-    was, for cold storage. Rejects: CHAIN_NOT_CLOSED, OUTBOX_NOT_EMPTY. Section 2.4.
+    was, for cold storage, from which ``download`` and ``received_since`` go on to answer; nothing for a tombstone.
+    Rejects: CHAIN_NOT_CLOSED, OUTBOX_NOT_EMPTY. Section 2.4.
     """
     part, local = chain.consistent, chain.localized
     require(is_closed(part), Reason.CHAIN_NOT_CLOSED)  # ALGA-79
     require(len(local.outboxes) == 0, Reason.OUTBOX_NOT_EMPTY, tuple(sorted(local.outboxes)))  # ALGA-80
+    if part.state is None:
+        return Accepted(chain)
     part = evolve(part, state=None, log=part.log.forget())  # ALGA-81, ALGA-84
     boxes = Map((origin, evolve(box, added=Queue())) for origin, box in local.mailboxes.items())  # ALGA-85
     received, certificates = local.received.forget(), local.certificates.forget()  # ALGA-82, ALGA-83
@@ -286,10 +300,9 @@ def archive_chain(chain: Chain) -> Accepted[Chain]:
 def check_creation_proof(context: Context, certificate: Certificate, chain_id: ChainId) -> PublicKey:
     """Verify, without any other state, that a certificate creates a chain; return the chain's first owner.
 
-    Rejects: the errors of a certificate, then UNEXPECTED_CERTIFICATE_KIND, NOT_A_PROOF_OF_CREATION. Section 2.4.
+    Rejects: those of ``check_confirmed``, then NOT_A_PROOF_OF_CREATION. Section 2.4.
     """
-    check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)
-    check_kind(certificate.kind)
+    check_confirmed(context, certificate)
     require(certificate.executed.block.chain_id == parent(chain_id), Reason.NOT_A_PROOF_OF_CREATION, chain_id)
     messages = certificate.executed.messages
     owners = [m.content.owner for m in messages if m.recipient == chain_id and isinstance(m.content, Create)]

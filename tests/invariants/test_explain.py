@@ -10,6 +10,7 @@ from spectree import Tree, make_tree
 
 from linera_invariants.errors import UsageError
 from linera_invariants.explain import Explanation, explain
+from linera_invariants.matrix import build_matrix
 
 
 @pytest.fixture
@@ -145,5 +146,6 @@ def test_for_a_reader(tree: Tree) -> None:
 
 
 def test_the_project_explains_its_own_ids() -> None:
+    matrix = build_matrix()
     for name in ("WP-A.1-REMOVE", "C5", "UNEXPECTED_MESSAGE", "ALGA-05", "D5", "S11"):
-        assert explain(name).links
+        assert explain(name, matrix).links

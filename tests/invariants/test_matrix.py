@@ -12,7 +12,7 @@ from spectree import Tree, make_tree
 
 from linera_invariants.links import code_links, enclosing, helpers, predicate_links
 from linera_invariants.matrix import Matrix, Problem, build_matrix, check_matrix, render_problems
-from linera_invariants.sources import core_module, core_root, package
+from linera_invariants.sources import core_root, module_source, package
 
 CORE, TESTS = "core/counter.py", "tests/test_counter.py"
 CHAPTER, DECISIONS = "spec/chapters/9.1-counter.md", "spec/decisions.md"
@@ -121,7 +121,7 @@ BROKEN = [
     (CORE, '@rule("WP-9.1-NUMBER")\n', "", {("code-without-clause", "counter:Number.half")}),
     # reasons
     (CORE, ', "WP-9.1-NUMBER")\n\n\n@rule', ',)\n\n\n@rule', {("reason-without-clause", "TOO_LARGE")}),
-    (CORE, "    TOO_LARGE = ", '    IDLE = ("Idle.", "WP-9.1-COUNT")\n    TOO_LARGE = ', {("reason-never-raised", "IDLE")}),
+    (CORE, "    TOO_LARGE", '    IDLE = ("Idle.", "WP-9.1-COUNT")\n    TOO_LARGE', {("reason-never-raised", "IDLE")}),
     # clauses and decisions
     (CHAPTER, "decisions D1, A2", "decisions D1", {("one-sided-link", "A2")}),
     (CHAPTER, "ition · section 9.1", "ition · section 9.1 · decisions D2", {("one-sided-link", "WP-9.1-NUMBER")}),
@@ -210,7 +210,7 @@ def test_predicates_are_found() -> None:
 
 
 def test_helpers_of_a_function() -> None:
-    source = core_module("encoding")
+    source = module_source("encoding")
     assert "_read_uleb" not in helpers(source, "encode")
     assert set(helpers(source, "encode")) >= {"_writer", "_write"}
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import which
 
@@ -14,16 +15,17 @@ from spectree import Tree
 
 from linera_invariants.clauses import SpecError
 from linera_invariants.errors import UsageError
+from linera_invariants.links import PredicateLink, Test
 from linera_invariants.matrix import Matrix, build_matrix
 from linera_invariants.matrix_mutants import (
     Link,
     MutantReport,
     Scope,
+    Target,
     _changed_names,
     _differs,
     base_revision,
     judge,
-    linked_functions,
     run_matrix_mutants,
     scope_since,
 )
@@ -35,11 +37,12 @@ from linera_reference.rejections import Reason, Rejection, require
 SPEC = {
     "spec/chapters/2.2-security.md": (
         "## WP-2.2-FAULT-BOUND: Faults\n\n*definition · section 2.2*\n\nf.\n\n"
-        "## WP-2.2-VALIDITY: Validity\n\n*definition · section 2.2*\n\nf + 1.\n"
+        "## WP-2.2-VALIDITY: Validity\n\n*definition · section 2.2*\n\nf + 1.\n\n"
+        "## WP-2.2-QUORUM: Quorum\n\n*definition · section 2.2*\n\nN - f.\n"
     ),
     "spec/decisions.md": "",
     "spec/statements/statements.toml": (
-        '[[statement]]\nname = "S1"\ntitle = "T"\nkind = "safety"\nsentence = "T."\nuses = []\nclauses = []\n'
+        '[[statement]]\nname = "S0"\ntitle = "T"\nkind = "safety"\nsentence = "T."\nuses = []\nclauses = []\n'
     ),
 }
 
@@ -48,7 +51,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from linera_reference.committee import max_faulty, validity_threshold
+from linera_reference.committee import max_faulty, quorum_threshold, validity_threshold
+
+THRESHOLD = quorum_threshold(4)
 
 
 @pytest.mark.clauses("WP-2.2-FAULT-BOUND")
@@ -73,6 +78,11 @@ def test_that_checks_nothing():
 @pytest.mark.clauses("WP-2.2-FAULT-BOUND")
 def test_of_something_else():
     assert 1 + 1 == 2
+
+
+@pytest.mark.clauses("WP-2.2-QUORUM")
+def test_of_import_time():
+    assert THRESHOLD == 3
 
 
 @pytest.mark.clauses("WP-2.2-VALIDITY")
@@ -102,12 +112,15 @@ def build(tree: Tree) -> Matrix:
     return build_matrix(tree.root / "spec", None, tree.root / "tests")
 
 
+RULES = ["max_faulty", "quorum_threshold", "validity_threshold", "is_quorum"]
+
+
 @pytest.fixture(scope="module")
 def report(tree: Tree) -> MutantReport:
     seen: list[tuple[int, int, str]] = []
     found = run_matrix_mutants(matrix=build(tree), progress=lambda *step: seen.append(step))
-    assert [done for done, _, _ in seen] == [1, 2]
-    assert {name for _, _, name in seen} == {"committee:max_faulty", "committee:validity_threshold"}
+    assert [(done, total) for done, total, _ in seen] == [(1, 4), (2, 4), (3, 4), (4, 4), (1, 2), (2, 2)]
+    assert {name for _, _, name in seen[:4]} == {f"committee:{name}" for name in RULES}
     return found
 
 
@@ -116,81 +129,143 @@ def verdicts(report: MutantReport) -> dict[tuple[str, str], str]:
 
 
 def test_which_links_count(report: MutantReport) -> None:
-    assert verdicts(report) == {
-        ("max_faulty", "test_values"): "killed",
-        ("max_faulty", "test_property"): "killed",
+    found = verdicts(report)
+    assert found.pop(("max_faulty", "test_values")) == "killed"
+    # Where a test already counts and another serves the rule, it need not notice this rule too.
+    assert found.pop(("max_faulty", "test_property")) in {"killed", "untried", "survived"}
+    assert found.pop(("validity_threshold", "test_property")) in {"killed", "untried", "survived"}
+    assert found == {
         ("max_faulty", "test_that_checks_nothing"): "survived",
         ("max_faulty", "test_of_something_else"): "unreached",
-        ("validity_threshold", "test_property"): "killed",
         ("validity_threshold", "test_that_fails_anyway"): "broken",
         ("validity_threshold", "TestMachine"): "killed",
+        # Found when the tests are collected under each mutant: the rule is called when they are imported.
+        ("quorum_threshold", "test_of_import_time"): "killed",
+        ("is_quorum", "test_of_import_time"): "survived",
     }
-    assert report.functions == 2
+    assert (report.functions, report.tests) == (4, 7)
     assert report.runs > 6
 
 
 def test_what_is_demanded(report: MutantReport) -> None:
-    problems = {problem.id.partition("::")[2]: problem.message for problem in report.problems}
-    assert problems.keys() == {"test_that_checks_nothing", "test_of_something_else", "test_that_fails_anyway"}
-    message = problems["test_that_checks_nothing"].partition("::")[2]
-    start = "test_that_checks_nothing: WP-2.2-FAULT-BOUND: fails under no mutant of a rule"
-    assert message == f"{start} (1 survived: committee:max_faulty)"
+    problems = {problem.id.rpartition(":")[2]: problem.message for problem in report.problems}
+    assert problems.keys() == {
+        "is_quorum",
+        "test_that_checks_nothing",
+        "test_of_something_else",
+        "test_that_fails_anyway",
+    }
+    start = "test_that_checks_nothing: fails under no mutant of what it is linked to"
+    assert problems["test_that_checks_nothing"].endswith(f"{start} (1 survived: test_that_checks_nothing)")
+    start = "committee:is_quorum: WP-2.2-QUORUM: no test fails under its mutants"
+    assert problems["is_quorum"] == f"{start} (1 survived: test_of_import_time)"
 
 
 def test_as_data_and_for_a_reader(report: MutantReport) -> None:
     data = json.loads(json.dumps(report.to_json()))
     assert data["format"] == 1
-    assert len(data["links"]) == 7
+    assert len(data["links"]) == 9
     assert {problem["check"] for problem in data["problems"]} == {"link-does-not-count"}
     out = io.StringIO()
     report.render(Console(file=out, width=200))
-    assert "4 of 7 links count" in out.getvalue()
-    assert "test_of_something_else: WP-2.2-FAULT-BOUND: fails under no mutant" in out.getvalue()
+    assert "4 functions and 7 tests: " in out.getvalue()
+    assert "test_of_something_else: fails under no mutant" in out.getvalue()
 
 
 # --- The verdict -------------------------------------------------------------------------------------------------
 
 
-def link(test: str, verdict: str, clause: str = "WP-2.2-FAULT-BOUND") -> Link:
+def link(test: str, verdict: str) -> Link:
     killed = "committee:max_faulty:constant:0" if verdict == "killed" else None
-    return Link("committee:max_faulty", test, (clause,), verdict, killed, 1)
+    return Link("committee:max_faulty", test, ("WP-2.2-FAULT-BOUND",), verdict, killed, 1)
 
 
 def judged(tree: Tree, *links: Link) -> list[str]:
     matrix = build(tree)
-    scope = Scope(frozenset(linked_functions(matrix)), frozenset({test.name for test in matrix.tests}))
-    return [f"{problem.check} {problem.id.rpartition('::')[2]}" for problem in judge(matrix, scope, links)]
+    return [f"{problem.check} {problem.id.rpartition('::')[2]}" for problem in judge(matrix, scope_of(matrix), links)]
 
 
-def test_a_function_needs_a_test_that_notices(tree: Tree) -> None:
+def scope_of(matrix: Matrix) -> Scope:
+    """Everything but the predicates of the project, which no test here is linked to."""
+    scope = scope_since(matrix, None)
+    return evolve(scope, functions=frozenset(name for name in scope.functions if name.startswith("committee")))
+
+
+def test_a_rule_and_a_test_need_a_link_that_counts(tree: Tree) -> None:
     test = f"{tree.root}/tests/test_faults.py::test_values"
+    other = f"{tree.root}/tests/test_faults.py::test_property"
     assert judged(tree, link(test, "killed")) == []
+    assert judged(tree, link(test, "survived"), link(other, "killed")) == ["link-does-not-count test_values"]
     assert judged(tree, link(test, "survived")) == [
         "link-does-not-count committee:max_faulty",
         "link-does-not-count test_values",
     ]
 
 
-def test_excuses(tree: Tree) -> None:
+def test_a_predicate_needs_a_test(tree: Tree) -> None:
+    name = "predicates.agreement:logs_are_prefixes"
+    matrix = evolve(build(tree), predicates=(PredicateLink("S0", "S0", name, "agreement.py", 1),))
+    scope = Scope(frozenset({name}), frozenset())
+    (problem,) = judge(matrix, scope, ())
+    assert problem.message == f"{name}: S0: no test fails under its mutants"
+    assert list(judge(matrix, scope, (Link(name, "test", ("S0",), "killed", f"{name}:effect:0", 1),))) == []
+
+
+def test_a_predicate_is_linked_by_the_clauses_of_its_statement() -> None:
+    target = Target("predicates.x:p", {"S1": ("WP-1", "WP-2")}, "x.py", 1)
+    assert target.shared(Test("t", ("WP-2", "WP-3"), (), "t.py", 1)) == ("S1",)
+    assert target.shared(Test("t", ("WP-3",), (), "t.py", 1)) == ()
+
+
+EXCUSES = """\
+[[excused]]
+of = "committee:max_faulty"
+clause = "WP-2.2-FAULT-BOUND"
+reason = "for a test"
+
+[[excused]]
+of = "{test}"
+reason = "only data"
+"""
+
+
+@pytest.fixture
+def excused(tree: Tree) -> Iterator[Callable[[str, str], None]]:
+    text = EXCUSES.replace("{test}", f"{tree.root}/tests/test_faults.py::test_values")
+    yield lambda old, new: tree.write("spec/links.toml", text.replace(old, new))
+    (tree.root / "spec/links.toml").unlink()
+
+
+def test_excuses(tree: Tree, excused: Callable[[str, str], None]) -> None:
+    excused("", "")
     test = f"{tree.root}/tests/test_faults.py::test_values"
-    other = f"{tree.root}/tests/test_faults.py::test_property"
-    links = (link(test, "survived"), link(other, "killed"))
-    excuse = f'[[excused]]\nof = "{test}"\nclause = "WP-2.2-FAULT-BOUND"\nreason = "only data"\n'
-    try:
-        tree.write("spec/links.toml", excuse)
-        assert judged(tree, *links) == []
-        assert judged(tree, link(test, "killed")) == ["stale-excuse test_values"]
-        for broken, message in (
-            (excuse.replace("2.2-FAULT", "2.2-FAULTS"), "one of them does not exist"),
-            (excuse.replace("test_values", "test_gone"), "one of them does not exist"),
-            (excuse.replace('"only data"', '""'), "expected of = "),
-            (excuse.replace("excused", "excuse"), r"expected tables \[\[excused\]\]"),
-        ):
-            tree.write("spec/links.toml", broken)
-            with pytest.raises(SpecError, match=message):
-                judged(tree, *links)
-    finally:
-        (tree.root / "spec/links.toml").unlink()
+    assert judged(tree, link(test, "survived")) == []
+
+
+def test_an_excuse_that_is_not_needed(tree: Tree, excused: Callable[[str, str], None]) -> None:
+    excused("", "")
+    matrix = evolve(build(tree), predicates=())
+    test = f"{tree.root}/tests/test_faults.py::test_values"
+    problems = judge(matrix, scope_since(matrix, None), (link(test, "killed"),))
+    assert [(problem.check, problem.line) for problem in problems] == [("stale-excuse", 1), ("stale-excuse", 6)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("2.2-FAULT-BOUND", "2.2-VALIDITY", "which is no link"),
+        ("test_values", "test_gone", "which is no link"),
+        ('"only data"', '""', "expected of = "),
+        ('"only data"', "3", "expected of = "),
+        ('"only data"', '"only data"\nby = "me"', "expected of = "),
+        ('"only data"', '"only', "not TOML"),
+        ("[[excused]]", "[[excuse]]", r"expected tables \[\[excused\]\]"),
+    ],
+)
+def test_broken_excuses(tree: Tree, excused: Callable[[str, str], None], old: str, new: str, message: str) -> None:
+    excused(old, new)
+    with pytest.raises(SpecError, match=message):
+        judged(tree)
 
 
 def from_the_core() -> Exception:
@@ -284,7 +359,7 @@ def test_outside_a_checkout_everything_is_in_question(tree: Tree) -> None:
     assert base_revision(Path("/"), None) is None
     scope = scope_since(build(tree), None)
     assert {"committee:max_faulty", "inbox:add"} <= scope.functions
-    assert len(scope.tests) == 6
+    assert len(scope.tests) == 7
 
 
 @needs_git
@@ -351,7 +426,7 @@ def test_changed_functions(tmp_path: Path, old: str, new: str, changed: set[str]
 
 @needs_git
 def test_nothing_changed_nothing_runs(tmp_path: Path) -> None:
-    matrix = evolve(build(repository(tmp_path)), code=())
+    matrix = evolve(build(repository(tmp_path)), code=(), predicates=())
     report = run_matrix_mutants(base="HEAD", matrix=matrix)
     assert report.base == git(tmp_path, "rev-parse", "HEAD")
-    assert (report.functions, report.runs, report.links, report.problems) == (0, 0, (), ())
+    assert (report.functions, report.tests, report.runs, report.problems) == (0, 0, 0, ())

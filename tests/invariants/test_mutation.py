@@ -54,6 +54,12 @@ DERIVED = [
     ("detail", "def f(a):\n    require(a, Reason.X, a)", ["require(a, Reason.X)"]),
     ("branch", "def f(a):\n    require(a, Reason.X)", ["not a"]),
     ("branch", "def f(a):\n    if a:\n        a = 1", ["not a"]),
+    ("guard", "def f(a):\n    if a:\n        return 1\n    return 2", ["pass"]),
+    ("guard", "def f(a):\n    if a:\n        return 1\n    else:\n        return 2", []),
+    ("effect", "def f(a):\n    yield a", ["pass"]),
+    ("effect", "def f(a):\n    yield from a", ["pass"]),
+    ("result", "def f(a):\n    match a:\n        case 1:\n            return 3", ["None"]),
+    ("result", "def f(a: Chain) -> Accepted[Chain]:\n    return Accepted(g(a), ())", ["a"]),
     ("branch", "def f(a):\n    return 1 if not a else 2", ["a"]),
     ("branch", "def f(a):\n    return [x for x in a if x]", ["not x"]),
     ("branch", "def f(a):\n    match a:\n        case 1 if a:\n            return 3", ["not a"]),
@@ -192,7 +198,7 @@ def test_edit() -> None:
         ("committee:max_faulty", "def max_faulty", "def min_faulty", "the function is gone"),
         ("committee:nothing", "a", "b", "has no function 'nothing'"),
         ("committee:Committee", "a", "b", "has no function 'Committee'"),
-        ("nowhere:max_faulty", "a", "b", "has no module 'nowhere'"),
+        ("nowhere:max_faulty", "a", "b", "there is no module linera_reference.nowhere"),
     ],
 )
 def test_edits_that_fail_loudly(function: str, old: str, new: str, message: str) -> None:
@@ -299,6 +305,12 @@ def test_mutants_of_different_functions_combine() -> None:
     with applied(first), applied(second):
         assert (committee.max_faulty(9), committee.validity_threshold(9)) == (4, 5)
     assert (committee.max_faulty(9), committee.validity_threshold(9)) == (2, 3)
+
+
+def test_predicates() -> None:
+    assert {mutant.kind for mutant in mutants("predicates.agreement:logs_are_prefixes")} >= {"effect", "branch"}
+    with applied(find("predicates.agreement:logs_are_prefixes:effect:0")):
+        pass
 
 
 def test_a_dropped_guard_accepts() -> None:

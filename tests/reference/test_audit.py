@@ -373,4 +373,21 @@ def test_the_chain_may_be_its_own_sender() -> None:
     origin = NET.genesis.chains[0]
     outcome = audit_chain(CTX, ALICE, origin, (first, second), (first,))
     assert accepted(outcome).outputs == (established(chain),)
-    rejected(audit_chain(CTX, ALICE, origin, (first, second), ()), Reason.MISSING_CROSS_CHAIN_UPDATE)
+    # Its own blocks are evidence.
+    assert accepted(audit_chain(CTX, ALICE, origin, (first, second), ())).outputs == (established(chain),)
+
+
+@pytest.mark.clauses("WP-3.3-CLAIM-5", "WP-2.2-ACCOUNTABILITY")
+def test_two_blocks_at_one_place_are_no_evidence_for_anything() -> None:
+    """A committee that certifies two blocks of a sender at one height is found out, in whatever order they come."""
+    other = certify(NET, executed(NET, root(NET), Execute(transfer(BOB, 1))))
+    for evidence in ((*STORY.sent, other), (other, *STORY.sent)):
+        found = rejected(audit_bob(evidence=evidence), Reason.CONFLICTING_CERTIFICATES)
+        assert found.detail == (ALICE, 0)
+
+
+@pytest.mark.clauses("WP-3.3-CLAIM-5")
+def test_a_second_block_of_the_audited_chain_is_found() -> None:
+    other = certify(NET, executed(NET, root(NET, 1), Execute(transfer(ALICE, 1))))
+    found = rejected(audit_bob(evidence=(*STORY.sent, other)), Reason.CONFLICTING_CERTIFICATES)
+    assert found.detail == (BOB, 0)

@@ -48,7 +48,7 @@ def test_any_change_breaks_the_signature(scheme: Scheme, change: dict[str, objec
     assert not request_is_authentic(scheme, evolve(request, **change))
 
 
-@pytest.mark.clauses("WP-2.4-BLOCK")
+@pytest.mark.clauses("WP-2.3-DATA-TYPE")
 @pytest.mark.parametrize(
     ("block", "round"),
     [(BLOCK, MAX_U32 + 1), (BLOCK, -1), (evolve(BLOCK, height=MAX_U64 + 1), 0), (evolve(BLOCK, chain_id=(-1,)), 0)],

@@ -22,10 +22,10 @@ from linera_reference.certificate import (
     sign_vote,
     vote_is_authentic,
 )
-from linera_reference.committee import combined_weight, is_quorum
+from linera_reference.committee import combined_weight, is_quorum, validity_threshold
 from linera_reference.crypto import Scheme
 from linera_reference.notation import MAX_U32
-from linera_reference.rejections import Reason
+from linera_reference.rejections import Reason, Rejection
 from linera_reference.rules import QuorumRule
 
 EXECUTED = ExecutedBlock(Block((0,), 0, None, ()), (), digest("state"))
@@ -286,3 +286,25 @@ def test_a_certificate_is_formed_exactly_when_it_verifies(weights: list[int], da
     assert (formed is not None) == is_quorum(context.committee, combined_weight(context.committee, signers))
     if formed is not None:
         assert check_certificate(context.scheme, context.committee, formed, QUORUM) == aggregate.payload.block_hash
+
+
+@pytest.mark.clauses("WP-2.2-ACCOUNTABILITY", "WP-2.2-CERTIFICATE")
+@examples(200)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.sampled_from(QuorumRule), st.data())
+def test_conflicting_certificates_name_the_guilty(weights: list[int], rule: QuorumRule, data: st.DataObject) -> None:
+    """Who signed both weighs a third or more; a validator that votes once is never among them."""
+    net = network(weights)
+    places = st.sets(st.sampled_from(range(len(weights))))
+    honest = data.draw(st.sampled_from(range(len(weights))))
+    voters = [data.draw(places), data.draw(places) - {honest}]
+    pair = [certify(net, some, sorted(who)) for some, who in zip((EXECUTED, OTHER), voters, strict=True)]
+    committee = net.context.committee
+    try:
+        hashes = {check_certificate(IDEAL, committee, certificate, rule) for certificate in pair}
+    except Rejection:
+        assert not all(is_quorum(committee, sum(weights[i] for i in who), rule) for who in voters)
+        return
+    assert len(hashes) == 2
+    guilty = set.intersection(*({signer for signer, _ in certificate.signatures} for certificate in pair))
+    assert combined_weight(committee, guilty) >= validity_threshold(committee.total)
+    assert validators(net)[honest].public_key not in guilty

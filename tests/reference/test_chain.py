@@ -44,7 +44,7 @@ def queue(*items: Any) -> Queue[Any]:
     return fold(Queue.push, Queue(), items)
 
 
-@pytest.mark.clauses("WP-2.6-CONSISTENT", "WP-2.6-LOCALIZED")
+@pytest.mark.clauses("WP-2.6-LOCALIZED")
 def test_a_chain_starts_blank() -> None:
     chain = Chain((0,))
     assert chain.consistent == Consistent(False, None, None, 0, Map(), 0, None, chain.consistent.log, None)
@@ -150,7 +150,7 @@ def test_inboxes_are_stored_in_two_halves(writes: list[tuple[Any, Inbox]]) -> No
         assert chain.localized.mailboxes[origin] == Mailbox(inbox.next_add, inbox.added, inbox.removed)
         assert chain.consistent.consumed.get(origin, Cursor()) == inbox.consumed
     assert set(chain.localized.owing) == {origin for origin, inbox in model.items() if not inbox.removed.is_empty}
-    assert owed_messages(chain) == {x for inbox in model.values() for x in inbox.removed}
+    assert set(owed_messages(chain)) == {x for inbox in model.values() for x in inbox.removed}
 
 
 @pytest.mark.clauses("WP-2.6-LOCALIZED")
@@ -179,14 +179,14 @@ def test_the_cursor_of_consumption_is_consistent() -> None:
 def test_what_is_owed() -> None:
     x, y, z = message(1, origin=A), message(2, origin=A), message(1, origin=B)
     chain = cell()
-    assert owed_messages(chain) == frozenset()
+    assert owed_messages(chain) == ()
     for m in (x, y, z):
         chain = put_inbox(chain, m.origin, remove(inbox_of(chain, m.origin), m))
-    assert owed_messages(chain) == {x, y, z}
+    assert owed_messages(chain) == (x, y, z)
     chain = put_inbox(chain, A, add(inbox_of(chain, A), x))
-    assert owed_messages(chain) == {y, z}
+    assert owed_messages(chain) == (y, z)
     chain = put_inbox(chain, A, add(inbox_of(chain, A), y))
-    assert owed_messages(chain) == {z}
+    assert owed_messages(chain) == (z,)
     assert not chain.localized.owing.contains(A)
 
 

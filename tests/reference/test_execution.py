@@ -106,7 +106,7 @@ def test_open_chain_takes_the_index_of_the_transaction(chain_id: ChainId) -> Non
     assert caught.value.detail == (0, 5)
 
 
-@pytest.mark.clauses("WP-2.7-OPEN-CHAIN", "WP-2.4-CHILD")
+@pytest.mark.clauses("WP-2.4-CHILD")
 def test_open_chain_at_the_limits() -> None:
     long = (0,) * 16
     with refused(Reason.INVALID_NEW_CHAIN_ID):
@@ -317,7 +317,7 @@ def test_what_execution_changes_and_what_it_leaves() -> None:
     assert rest == chain.localized
 
 
-@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK", "WP-2.4-EXECUTED-BLOCK", "WP-2.6-STATE-HASH")
+@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK")
 def test_the_state_hash_is_taken_after_the_last_transaction() -> None:
     staged = execute_block(RECORDER, recording(), block(recording(), Execute(b"a"), CloseChain()))
     assert staged.executed.state_hash == IDEAL.hash(hashed_state(staged.chain.consistent))
@@ -400,7 +400,7 @@ def staged(ctx: Context, chain: Chain, *messages: Message) -> Staged:
     return execute_block(ctx, chain, block(chain, *map(Receive, messages)))
 
 
-@pytest.mark.clauses("WP-2.7-BLOCK-IS-VALID", "WP-2.6-ANTICIPATION")
+@pytest.mark.clauses("WP-2.6-ANTICIPATION")
 @pytest.mark.parametrize("rules", [BASELINE, REVISION_H])
 def test_a_block_that_consumes_what_arrived_is_valid(rules: Any) -> None:
     ctx = context(rules=rules, application=Recorder())
@@ -451,7 +451,7 @@ def test_the_log_grows_by_the_hash_of_the_executed_block() -> None:
     assert evolve(after, next_height=1, block_hash=b"old", log=part.log) == part
 
 
-@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING", "WP-2.4-CHAINING")
+@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING")
 def test_commit() -> None:
     net = network(application=Recorder())
     transactions = (Execute(b"send send"), OpenChain((0, 1), key("bob")))

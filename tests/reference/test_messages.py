@@ -10,7 +10,6 @@ from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.rejections import Reason
 
 
-@pytest.mark.clauses("WP-A.1-CURSOR")
 @given(of(Cursor), of(Cursor))
 def test_cursors_are_ordered_by_height_then_index(one: Cursor, two: Cursor) -> None:
     assert (one < two) == ((one.height, one.index) < (two.height, two.index))
@@ -59,6 +58,5 @@ def test_no_height_follows_the_last_one() -> None:
     assert caught.value.detail == Cursor(MAX_U64, 1)
 
 
-@pytest.mark.clauses("WP-A.1-CURSOR")
 def test_the_cursor_of_a_message_is_its_place() -> None:
     assert message(4, 2).cursor == Cursor(4, 2)

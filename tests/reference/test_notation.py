@@ -168,7 +168,6 @@ def test_a_transition_turns_a_rejection_into_a_value() -> None:
     assert halve(number=5) == Rejected(Reason.ARITHMETIC, 5)
 
 
-@pytest.mark.clauses("WP-2.8-ATOMIC")
 def test_any_other_exception_is_a_bug_and_stays_one() -> None:
     with pytest.raises(ZeroDivisionError):
         halve(0)

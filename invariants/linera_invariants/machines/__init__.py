@@ -91,7 +91,7 @@ MACHINES: Final[Mapping[str, MachineSpec]] = {
             WholeNetworkMachine,
             whole_network.COVERAGE,
             examples=300,
-            steps=40,
+            steps=30,
         ),
     )
 }

@@ -74,9 +74,10 @@ RECIPIENTS = st.lists(st.integers(0, 6), min_size=1, max_size=4)
 class OutboxDeliveryMachine(NetworkMachine):
     """A sender, its recipients, one validator."""
 
-    @initialize()
-    def begin(self) -> None:
-        """One validator, three chains; more are created on the way."""
+    @initialize(peaceful=SELDOM)
+    def begin(self, peaceful: bool) -> None:
+        """One validator, three chains; more are created on the way, unless all is peaceful: then nothing closes."""
+        self.peaceful = peaceful
         self.open_network((1,), (), [(SENDER, "alice"), *((chain_id, "bob") for chain_id in ACTIVE)])
         self.key = self.correct[0]
         self.sent: dict[ChainId, list[Message]] = {}
@@ -109,30 +110,25 @@ class OutboxDeliveryMachine(NetworkMachine):
 
     def message_to(self, target: int, index: int) -> Transaction:
         """Return a transaction that sends: to an active chain, to itself, to a child before or while it is created."""
-        match target:
-            case 0 | 1:
-                return Execute(transfer(ACTIVE[target], 1))
-            case 2:
-                return Execute(transfer(SENDER, 1))
-            case 3:
-                return Execute(transfer(NOBODY, 1))
-            case 4:
-                children = [chain_id for chain_id in self.sent if len(chain_id) == 2]
-                return Execute(transfer(max(children, default=(0, index + 1)), 1))
-            case 5:
-                return Execute(transfer((*SENDER, index + 1), 1))
+        children = [chain_id for chain_id in self.sent if len(chain_id) == 2]
+        last, next_one = max(children, default=(*SENDER, index + 1)), (*SENDER, index + 1)
+        recipients = (*ACTIVE, SENDER, NOBODY, last, next_one)
+        place = target % 3 if self.peaceful else target
+        if place < len(recipients):
+            return Execute(transfer(recipients[place], 1))
         return OpenChain((*SENDER, index), self.signers["carol"].public_key)
 
-    @rule(which=st.integers(0, 5), skip=st.integers(0, 2), limit=st.integers(1, 3))
+    @rule(which=st.integers(0, 2), skip=st.integers(0, 2), limit=st.integers(1, 3))
     def consume(self, which: int, skip: int, limit: int) -> None:
-        """A recipient where messages wait consumes some, perhaps not from the first."""
+        """A recipient where messages wait consumes some, perhaps not from the first; mostly where many wait."""
         waiting = {chain_id: receive_waiting(self.view(chain_id)) for chain_id in sorted(self.sent)}
-        chains = [chain_id for chain_id, found in waiting.items() if found]
+        chains = sorted((chain_id for chain_id in waiting if waiting[chain_id]), key=lambda i: len(waiting[i]))
         if chains:
             chain_id = back(chains, which)
             skipped = min(skip, len(waiting[chain_id]) - 1)
             self.extend(chain_id, waiting[chain_id][skipped : skipped + limit])
 
+    @precondition(lambda self: not self.peaceful)
     @rule(which=st.integers(0, 9))
     def close(self, which: int) -> None:
         """A recipient closes; once in a while the sender does."""
@@ -146,6 +142,20 @@ class OutboxDeliveryMachine(NetworkMachine):
         chains = sorted(self.driver.world.validators[self.key].chains)
         closed = [chain_id for chain_id in chains if is_closed(self.view(chain_id).consistent)]
         self.driver.act(ArchiveChain(self.key, back(closed or chains, which)))
+
+    @precondition(lambda self: not self.peaceful)
+    @rule(which=st.integers(0, 5), late=st.booleans())
+    def retire(self, which: int, late: bool) -> None:
+        """A recipient of messages closes and is archived; then it gets the last batch once more."""
+        batches = [item for _, item in self.internal if isinstance(item, UpdateRecipient)]
+        if batches:
+            batch = back(batches, which)
+            self.deliver(self.key, batch)
+            self.extend(batch.recipient, (CloseChain(),))
+            if batch.recipient == SENDER and late:
+                self.settle(self.key)
+            self.driver.act(ArchiveChain(self.key, batch.recipient))
+            self.deliver(self.key, batch)
 
     # --- the transport ---
 

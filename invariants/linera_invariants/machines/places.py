@@ -67,7 +67,7 @@ def commit_places(old: Chain, new: Chain, block: Block) -> Iterator[str]:
         yield "old certificate ignored"
         return
     yield "block committed"
-    if owed_messages(new) - owed_messages(old):
+    if set(owed_messages(new)) - set(owed_messages(old)):
         yield "anticipation"
     if any(skipped(old, new, block)):
         yield "message skipped by a block"

@@ -21,7 +21,7 @@ from linera_reference.rules import BASELINE, REVISION_H, Rules
 
 from .base import NEWEST, Violated, back
 from .network import ORDER, PLACE, SOME, USERS, WEIGHTS, NetworkMachine, progress
-from .wishes import BLUNDER, MOSTLY, NUMBER, SELDOM, WISHES, Surroundings, Wish
+from .wishes import ABOUT_MESSAGES, BLUNDER, MOSTLY, NUMBER, SELDOM, WISHES, Surroundings, Wish
 
 ROOTS = (((0,), "alice"), ((1,), "bob"))
 
@@ -214,8 +214,10 @@ class WholeNetworkMachine(NetworkMachine):
 
     @rule(place=PLACE, which=NUMBER, wish=BLUNDER)
     def blunder(self, place: int, which: int, wish: Wish) -> None:
-        """An owner signs a block that no validator may accept."""
-        chain = self.cell(self.validator(place), self.pick(which))
+        """An owner signs a block that no validator may accept; where messages wait, if it is about messages."""
+        waiting = [chain_id for chain_id in self.chains() if receive_waiting(self.best_view(chain_id))]
+        chain_id = back(waiting if wish.kind in ABOUT_MESSAGES and waiting else self.chains(), which)
+        chain = self.cell(self.validator(place), chain_id)
         signer = self.signer_of(chain.consistent.owner)
         transactions = self.grant(chain, [wish])
         if signer is not None and transactions:

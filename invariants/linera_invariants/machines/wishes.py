@@ -23,7 +23,8 @@ class Wish:
 
 
 SOUND = ("transfer", "transfer", "transfer", "receive", "receive", "receive", "open", "burn", "key", "nothing")
-INVALID = ("wrong child", "overspend", "zero", "junk", "receive twice", "forge")
+ABOUT_MESSAGES = ("receive twice", "forge")
+INVALID = ("wrong child", "overspend", "zero", "junk", *ABOUT_MESSAGES)
 WILD = (*INVALID, "early transfer", "close")
 
 NUMBER = st.integers(0, 7)

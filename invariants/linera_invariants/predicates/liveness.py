@@ -207,7 +207,7 @@ def inboxes_settle(network: Network, world: World) -> Iterator[Violation]:
         for goal in goals:
             driver.upload(client, key, goal)
             driver.resend(key, goal.chain_id)
-        if owed & owed_messages(chain_of(driver.world.validators[key], cell.chain.chain_id)):
+        if set(owed) & set(owed_messages(chain_of(driver.world.validators[key], cell.chain.chain_id))):
             yield Violation("L6", f"{cell}: the messages that are owed do not arrive", driver.trace)
         if uploads(driver) > bound:
             yield Violation("L6", f"{cell}: {uploads(driver)} uploads, not {bound}", driver.trace)

@@ -1,0 +1,400 @@
+"""The command line: `linera-reference COMMAND`.
+
+Exit codes: 0 what was asked holds; 1 a violation or divergence was found, or a figure missed its bound; 2 the input or
+the usage is wrong; 130 interrupted. Results go to standard output, everything else to standard error. With `--json`,
+standard output carries exactly one JSON document (spec/schemas/report.schema.json).
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
+
+import typer
+
+from . import __version__
+from .errors import UsageError
+from .reports import HOLDS, INTERRUPTED, UNUSABLE, VIOLATED, Output, counted
+
+if TYPE_CHECKING:
+    from .audit_files import AuditResult
+    from .play import Run, ScenarioResult
+    from .verify import VerifyReport
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="linera-reference",
+    help="An executable, machine-checked specification of the Linera multi-chain protocol.",
+    epilog="Exit codes: 0 holds, 1 a violation or divergence was found, 2 the input or the usage is wrong, "
+    "130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+vectors = typer.Typer(help="Test vectors.", no_args_is_help=True)
+app.add_typer(vectors, name="vectors")
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write the verdict only, and no progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Write every detail.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, max=64, help="Cores to use (default: all).")]
+
+
+class Done(SystemExit):
+    """A command has ended, and has written what it had to write."""
+
+
+def guarded(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn what a command returns into an exit code, and what a user did wrong into one message."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        flags: dict[str, Any] = kwargs
+        try:
+            code = command(*args, **kwargs)
+        except (UsageError, FileNotFoundError) as error:
+            code = fail(flags, command.__name__, UNUSABLE, str(error), error)
+        except KeyboardInterrupt as error:
+            code = fail(flags, command.__name__, INTERRUPTED, "interrupted: partial result, not a pass", error)
+        raise Done(code)
+
+    return run
+
+
+def fail(flags: dict[str, Any], command: str, code: int, message: str, error: BaseException) -> int:
+    """Say why a command has no result."""
+    output = Output(bool(flags.get("as_json")))
+    output.complain(message)
+    if output.as_json:
+        place = {name: getattr(error, name) for name in ("file", "place", "expectation") if hasattr(error, name)}
+        output.document(command, code, error={"message": message, **place})
+    return code
+
+
+# --- run ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def run(
+    scenarios: Annotated[list[str], typer.Argument(help="Scenario files, or names of shipped ones such as 01-tour.")],
+    crypto: Annotated[str | None, typer.Option(help="ed25519 or ideal, instead of what the files say.")] = None,
+    export_audit: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(metavar="CHAIN FILE", help="Write a file for `audit` about one chain, if the run holds."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Play scenarios, checking every predicate after every action, and tell what happened."""
+    from .play import play_scenario
+    from .scenarios import find_scenario, read_scenario
+
+    output = Output(as_json, quiet, verbose)
+    check_choice("--crypto", crypto, ("ed25519", "ideal"))
+    files = [read_scenario(find_scenario(name)) for name in scenarios]
+    if export_audit is not None and len(files) > 1:
+        raise UsageError("--export-audit: expected one scenario")
+    with output.progress("steps", sum(len(scenario.steps) for scenario in files)) as progress:
+        runs = [play_scenario(scenario, crypto, progress) for scenario in files]
+    results = [played.result() for played in runs]
+    code = HOLDS if all(result.holds for result in results) else VIOLATED
+    if export_audit is not None and code == HOLDS:
+        write_audit(runs[0], *export_audit)
+    for result in results:
+        show_scenario(output, result)
+    if output.as_json:
+        output.document("run", code, scenarios=[result.to_json() for result in results])
+    return code
+
+
+def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None:
+    """Accept one of some words."""
+    if value is not None and value not in choices:
+        raise UsageError(f"{option}: expected {' or '.join(choices)}, found {value!r}")
+
+
+def show_scenario(output: Output, result: "ScenarioResult") -> None:
+    """Tell one scenario and its verdict."""
+    from .story import is_aside
+
+    shown = [line for line in result.story if output.verbose or not is_aside(line)]
+    output.tell(f"{result.title}\n", style="bold")
+    for line in shown:
+        output.tell(line)
+    if len(shown) < len(result.story):
+        hidden = counted(len(result.story) - len(shown), "message")
+        output.tell(f"      ({hidden} between chains not shown: --verbose)", style="dim")
+    output.tell()
+    for found in (*result.violations, *result.unmet):
+        output.say(f"step {found.step}: {found.what}", style="red")
+    facts = f"{counted(result.actions, 'action')} judged, {counted(result.expectations, 'expectation')}"
+    output.say(f"{result.name} ({result.crypto}): {'holds' if result.holds else 'VIOLATED'}, {facts}")
+    output.tell()
+
+
+def write_audit(played: "Run", chain: str, file: Path) -> None:
+    """Export what is needed to audit a chain of a run."""
+    from .audit_files import export_audit
+    from .inputs import write_atomically
+    from .scenarios import parse_chain
+
+    driver = played.driver
+    write_atomically(file, export_audit(driver.network, driver.world, parse_chain(chain), played.crypto))
+
+
+# --- verify ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def verify(
+    full: Annotated[bool, typer.Option("--full", help="Try many more examples, with real signatures too.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32, help="Seed of the machines.")] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """The main job: scenarios, peer vectors, machines, broken variants; the verdict on each of the seven claims."""
+    from .verify import DEFAULT_SEED
+    from .verify import verify as verify_all
+
+    output = Output(as_json, quiet, verbose)
+    with ExitStack() as stack:
+
+        def start(total: int) -> Callable[[str], None]:
+            return stack.enter_context(output.progress("jobs", total))
+
+        report = verify_all(full, DEFAULT_SEED if seed is None else seed, jobs, start)
+    code = HOLDS if report.holds else VIOLATED
+    if output.as_json:
+        output.document("verify", code, result=report.to_json())
+    show_verdicts(output, report)
+    return code
+
+
+def show_verdicts(output: Output, report: "VerifyReport") -> None:
+    """Write the verdict table and the report."""
+    from .verify import describe_runs
+
+    rows = (
+        (claim.name, claim.title, claim.verdict.value, " ".join(claim.supported_by), f"{claim.checked:,}")
+        for claim in report.claims
+    )
+    output.table("The seven claims of section 3.3", ("", "claim", "verdict", "supported by", "checks"), rows)
+    if output.verbose:
+        statements = ((s.name, s.title, s.verdict.value, f"{s.checked:,}") for s in report.statements)
+        output.table("Statements", ("", "statement", "verdict", "checks"), statements)
+    for line in describe_runs(report):
+        output.tell(line)
+    for finding in report.findings:
+        output.say(f"{finding.where}: {finding.what}", style="red")
+        for line in finding.story:
+            output.tell(line)
+    verdict = "every claim holds as far as it was tested" if report.holds else "VIOLATED"
+    output.say(f"\n{verdict} ({report.seconds:.0f} s, seed {report.seed})", style="bold")
+
+
+# --- audit -------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def audit(
+    files: Annotated[list[Path], typer.Argument(help="Audit files (spec/schemas/audit.schema.json).")],
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Audit chains from public evidence alone (Claim 5): verify and re-execute their certified blocks."""
+    from .audit_files import audit as audit_one
+    from .audit_files import read_audit
+
+    output = Output(as_json, quiet, verbose)
+    tasks = [(str(file), read_audit(file)) for file in files]
+    with output.progress("certificates", sum(len(task.certificates) for _, task in tasks)) as progress:
+        results = [audit_one(file, task, jobs, lambda count: progress("", count)) for file, task in tasks]
+    code = HOLDS if all(result.holds for result in results) else VIOLATED
+    if output.as_json:
+        output.document("audit", code, audits=[result.to_json() for result in results])
+    for result in results:
+        show_audit(output, result)
+    return code
+
+
+def show_audit(output: Output, result: "AuditResult") -> None:
+    """Write what an audit established, or where it failed."""
+    from .story import show_rejection
+
+    checked = f"{counted(result.blocks, 'block')}, {counted(result.evidence, 'sender block')}"
+    if result.rejected is not None:
+        place = f"{result.file}: chain {result.chain}: {result.place}"
+        output.say(f"{place}: {show_rejection(result.rejected)}", style="red")
+    else:
+        output.say(f"{result.file}: chain {result.chain}: established from {checked}")
+        for name, value in result.to_json().items():
+            if name in {"height", "block_hash", "state_hash", "owner", "balance"}:
+                output.tell(f"  {name.replace('_', ' '):10}  {'closed' if value is None else value}")
+
+
+# --- explain, matrix ---------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def explain(
+    words: Annotated[list[str], typer.Argument(metavar="ID", help="A clause, decision, line, statement or reason.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Show a clause, statement, decision, algorithm line or reason with everything that is linked to it."""
+    from .explain import explain as find
+
+    output = Output(as_json, quiet, verbose)
+    found = find(" ".join(words))
+    if output.as_json:
+        output.document("explain", HOLDS, result=found.to_json())
+    elif quiet:
+        output.say(f"{found.id}: {found.title}")
+    else:
+        found.render(output.out)
+    return HOLDS
+
+
+@app.command()
+@guarded
+def matrix(
+    check: Annotated[bool, typer.Option("--check", help="Fail on a gap: a clause without code or test, …")] = False,
+    mutants: Annotated[bool, typer.Option("--mutants", help="Fail if no linked test notices a mutant.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="With --mutants: only what changed.")] = False,
+    base: Annotated[str | None, typer.Option(help="With --mutants --changed: the revision to compare with.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Show the traceability table: clause, code, predicate, test."""
+    from .matrix import build_matrix, check_matrix, render_problems
+
+    output = Output(as_json, quiet, verbose)
+    if (changed or base is not None) and not mutants:
+        raise UsageError("--changed and --base: expected beside --mutants")
+    found = build_matrix()
+    problems = check_matrix(found) if check else []
+    report = mutate(output, changed, base) if mutants else None
+    failing = bool(problems) or (report is not None and bool(report.problems))
+    code = VIOLATED if failing else HOLDS
+    if output.as_json:
+        parts = {"problems": [problem.to_json() for problem in problems]} if check else {}
+        parts |= {} if report is None else {"mutants": report.to_json()}
+        output.document("matrix", code, result=found.to_json(), **parts)
+        return code
+    if not quiet and not check and report is None:
+        found.render(output.out)
+    render_problems(problems, output.out)
+    if report is not None:
+        report.render(output.out)
+    output.say("the matrix has gaps" if failing else f"{counted(len(found.rows), 'clause')}: no gap found")
+    return code
+
+
+def mutate(output: Output, changed: bool, base: str | None) -> Any:
+    """Run linked tests under mutants."""
+    from .matrix_mutants import run_matrix_mutants
+
+    with output.progress("mutated functions", 0) as progress:
+
+        def report(done: int, total: int, text: str = "") -> None:
+            progress.total = total
+            progress(text, done - progress.done)
+
+        return run_matrix_mutants(changed, base, report)
+
+
+# --- bench, vectors ----------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def bench(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="audit, scale or step; several are run in turn.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Measure, and print ratios against something measured in the same run. Exit code 1: a figure missed its bound."""
+    from .bench import BENCHES
+
+    output = Output(as_json, quiet, verbose)
+    for name in names:
+        check_choice("NAME", name, sorted(BENCHES))
+    results = [BENCHES[name](lambda text: None if quiet else output.warn(text)) for name in names]
+    code = HOLDS if all(result.holds for result in results) else VIOLATED
+    if output.as_json:
+        output.document("bench", code, benches=[result.to_json() for result in results])
+    else:
+        for result in results:
+            result.render(output.out)
+    return code
+
+
+@vectors.command("peer")
+@guarded
+def peer(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> int:
+    """Replay the vectors derived from the public implementation's own tests."""
+    from .peer import Status, replay_all
+
+    output = Output(as_json, quiet, verbose)
+    report = replay_all()
+    code = HOLDS if report.holds else VIOLATED
+    if output.as_json:
+        rows = [{"id": r.vector, "name": r.name, "status": r.label, "reason": r.reason} for r in report.results]
+        output.document("vectors peer", code, vectors=rows)
+    columns = ("file", *(status.value for status in Status))
+    if not quiet:
+        counts = ((file, *(count[status] for status in Status)) for file, count in report.counts().items())
+        output.table("Peer vectors", columns, counts)
+    for result in report.results:
+        if verbose or result.status is Status.FAILS:
+            output.say(f"{result.vector}: {result.label}: {result.name}: {result.reason}".rstrip(": "))
+    output.say(f"peer vectors: {'hold' if report.holds else 'DIVERGE'}")
+    return code
+
+
+# --- the program -------------------------------------------------------------------------------------------------
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        Output().say(f"linera-reference {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """An executable, machine-checked specification of the Linera multi-chain protocol."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program. A wrong usage leaves one JSON document, too, where one was asked for."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        app(given, prog_name="linera-reference")
+    except Done:
+        raise
+    except SystemExit as stop:
+        if stop.code == UNUSABLE and "--json" in given:
+            message = "the usage is wrong: see standard error"
+            Output(as_json=True).document("", UNUSABLE, error={"message": message})
+        raise
+    raise SystemExit(HOLDS)
