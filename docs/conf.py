@@ -34,6 +34,7 @@ html_math_renderer = "mathml"
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
+viewcode_follow_imported_members = False  # else constants are looked for in the modules of their types
 python_maximum_signature_line_length = 100
 
 html_theme = "furo"
@@ -55,6 +56,15 @@ def _short_types(app, what, name, obj, options, signature, returns):  # noqa: AR
     return short(signature), short(returns)
 
 
+_CODE = re.compile(r"(?<![`:\w])`([^`\n]+)`(?![`_])")
+
+
+def _plain_code(app, what, name, obj, options, lines):  # noqa: ARG001
+    """Read `text` in docstrings as code, as in Markdown."""
+    lines[:] = [_CODE.sub(r"``\1``", line) for line in lines]
+
+
 def setup(app: Sphinx) -> None:
-    """Connect the hook above."""
+    """Connect the hooks above."""
     app.connect("autodoc-process-signature", _short_types)
+    app.connect("autodoc-process-docstring", _plain_code, priority=400)  # before napoleon

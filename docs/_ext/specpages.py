@@ -4,21 +4,36 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
+from linera_invariants import docgen
+from linera_invariants.clauses import load_spec
 from linera_invariants.specdata import spec_root
+from linera_reference.rejections import Reason
 
 _PACKAGES = ("linera_reference", "linera_invariants")
-# Pages that `linera_invariants.docgen.generate(outdir)` writes.
-_COMPUTED = {"symbols": "Symbols", "matrix": "Matrix", "reasons": "Reasons", "statements": "Statements"}
+_API_PAGE = """---
+orphan: true
+---
 
-_ID = r"(?:WP-[0-9A-Z]+\.[0-9]+-[A-Z0-9-]*[A-Z0-9]|[DA][0-9]{1,2})"
-_HEADING = re.compile(rf"^## ({_ID}): ", re.MULTILINE)
+# {0}
+
+[All modules](../api.md)
+
+```{{eval-rst}}
+.. automodule:: {0}
+   :ignore-module-all:
+```
+"""
+
+_SPEC_ID = r"(?:WP-[0-9A-Z]+\.[0-9]+-[A-Z0-9-]*[A-Z0-9]|[DA][0-9]{1,2})"
+_ID = rf"(?:{_SPEC_ID}|[SLC][0-9]{{1,2}}|[A-Z]+(?:_[A-Z]+)+|ARITHMETIC)"
+_HEADING = re.compile(rf"^## ({_SPEC_ID}): ", re.MULTILINE)
 _MENTION = re.compile(
     rf"""
     (?<![\w.-])(?P<id>`{_ID}`|{_ID})(?![\w-])  # an ID; all that follows stays as it is:
@@ -51,7 +66,7 @@ def _target(text: str, heading: re.Match[str]) -> str:
 
 
 def _with_links(text: str, known: set[str]) -> str:
-    """Turn each mention of a known clause or decision into a link."""
+    """Turn each mention of a known clause, decision, statement or reason into a link."""
 
     def linked(found: re.Match[str]) -> str:
         mention = found["id"]
@@ -70,29 +85,35 @@ def _write(path: Path, text: str) -> None:
 
 def _specification_pages(spec: Path) -> dict[str, str]:
     texts = {path.relative_to(spec).as_posix(): path.read_text(encoding="utf-8") for path in _sources(spec)}
-    known = {name for text in texts.values() for name in _HEADING.findall(text)}
+    headings = {name for text in texts.values() for name in _HEADING.findall(text)}
+    known = headings | load_spec().statements.keys() | {reason.name for reason in Reason}
     return {name: _with_links(_with_targets(text), known) for name, text in texts.items()}
 
 
+def _modules(package: str) -> list[str]:
+    found = pkgutil.walk_packages(import_module(package).__path__, f"{package}.")
+    return [module.name for module in found if "._" not in module.name]
+
+
 def _api_pages() -> dict[str, str]:
-    modules = [
-        f"{package}.{module.name}"
-        for package in _PACKAGES
-        for module in pkgutil.iter_modules(import_module(package).__path__)
-        if not module.name.startswith("_")
-    ]
-    return {
-        f"api/{name}.md": f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n" for name in modules
-    }
+    """Return a page per module, and one that lists them; a navigation tree of them all would make every page heavy."""
+    modules = {package: _modules(package) for package in _PACKAGES}
+    index = "\n".join(["# API\n", *(_module_table(package, names) for package, names in modules.items())])
+    pages = {f"api/{name}.md": _API_PAGE.format(name) for names in modules.values() for name in names}
+    return {"api.md": index} | pages
 
 
-def _computed_pages(outdir: Path) -> set[str]:
-    if find_spec("linera_invariants.docgen"):
-        import_module("linera_invariants.docgen").generate(outdir)
-    for name, title in _COMPUTED.items():
-        if not (outdir / f"{name}.md").exists():
-            _write(outdir / f"{name}.md", f"# {title}\n\nThis build did not compute this page.\n")
-    return {f"{name}.md" for name in _COMPUTED}
+def _module_table(package: str, modules: list[str]) -> str:
+    rows = (
+        f"| [{name.removeprefix(package + '.')}](api/{name}.md) | {_summary(import_module(name))} |" for name in modules
+    )
+    return "\n".join([f"## {package}\n", _summary(import_module(package)), "", "| module | |", "|---|---|", *rows, ""])
+
+
+def _summary(module: ModuleType) -> str:
+    """Return the first paragraph of a docstring as it reads in Markdown."""
+    paragraph = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
+    return re.sub(r"(?::\w+:)?(`+)", r"\1", paragraph)
 
 
 def generate(app: Sphinx, _config: Config) -> None:
@@ -101,7 +122,7 @@ def generate(app: Sphinx, _config: Config) -> None:
     pages = _specification_pages(spec_root()) | _api_pages()
     for name, text in pages.items():
         _write(outdir / name, text)
-    expected = {outdir / name for name in pages.keys() | _computed_pages(outdir)}
+    expected = {outdir / name for name in pages} | set(docgen.generate(outdir))
     for stale in set(outdir.rglob("*.md")) - expected:
         stale.unlink()
 

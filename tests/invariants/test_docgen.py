@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from doctest import DocTestParser, DocTestRunner
 from importlib import import_module
 from pathlib import Path
 
@@ -190,6 +191,13 @@ def test_the_scenario_in_the_guide_holds(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "example.toml").write_text(example, encoding="utf-8")
     assert play_scenario(read_scenario(tmp_path / "example.toml")).result().holds
+
+
+def test_the_python_example_in_the_guide_is_true() -> None:
+    text = (ROOT / "docs" / "implementer.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```pycon\n(.*?)```", text, re.DOTALL)
+    test = DocTestParser().get_doctest(example, {}, "implementer.md", None, None)
+    assert DocTestRunner().run(test).failed == 0
 
 
 @pytest.mark.parametrize("picture", ["architecture", "life-of-a-block"])
