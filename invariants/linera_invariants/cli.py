@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
@@ -388,6 +389,9 @@ def program(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program. A wrong usage leaves one JSON document, too, where one was asked for."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a poor terminal is no reason to fail
     try:
         app(given, prog_name="linera-reference")
     except Done:

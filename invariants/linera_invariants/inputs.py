@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from attrs import frozen
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from .errors import UsageError
@@ -27,7 +27,7 @@ MEBIBYTE = 1 << 20
 MAX_DEPTH = 32
 MAX_DIGITS = 40
 """u128 has 39 digits."""
-MAX_LINE = 4096
+MAX_LINE = 1024
 """Length of a TOML line: a key of very many parts takes time that is quadratic in them."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -221,8 +221,8 @@ def schema_validator(name: str) -> Draft202012Validator:
 
 
 def check_schema(file: str | Path, document: Any, schema: str) -> None:
-    """Accept a document that a schema accepts."""
-    error = best_match(schema_validator(schema).iter_errors(document))
+    """Accept a document that a schema accepts; complain about the first mistake, in the order of the schema."""
+    error = next(schema_validator(schema).iter_errors(document), None)
     if error is not None:
         raise InputError(file, place_of(tuple(error.absolute_path)), _expectation(error))
 

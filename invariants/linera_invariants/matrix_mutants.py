@@ -33,7 +33,7 @@ EXAMPLES: Final = 10
 STEPS: Final = 15
 
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with the number of functions done, their number, and the last one."""
+"""Called with the number of functions done, their number as far as known, and the last one."""
 
 
 @frozen
@@ -94,11 +94,14 @@ class MutantReport:
             f"{self.functions} functions and {self.tests} tests{base}: {self.runs} runs under mutants in"
             f" {self.seconds:.0f} s, {counts} links count",
             highlight=False,
+            soft_wrap=True,
         )
         for problem in self.problems:
             console.print(f"  {problem}", markup=False, highlight=False, soft_wrap=True)
         if not self.problems:
-            console.print("each rule and predicate has a mutant that a linked test notices, and each test notices one")
+            console.print(
+                "every rule and predicate has a mutant that a linked test notices, and every test notices one"
+            )
 
 
 # --- What to run -------------------------------------------------------------------------------------------------
@@ -211,11 +214,13 @@ class _Runs:
     baseline: dict[str, dict[str, Any]] = field(factory=dict)
     verdicts: dict[tuple[str, str], list[tuple[str, str]]] = field(factory=dict)
     count: int = 0
+    done: int = 0
+    total: int = 0
 
     def run(self, plan: dict[str, Any]) -> None:
         """Run a plan and read all its events, showing how far it is."""
-        done, total = 0, len(plan["jobs"])
-        for event in self.events(plan) if total else ():
+        self.total += len(plan["jobs"])
+        for event in self.events(plan) if plan["jobs"] else ():
             match event["event"]:
                 case "error":
                     raise UsageError(f"the tests cannot be run:\n{event['message']}")
@@ -226,9 +231,9 @@ class _Runs:
                     place = self.verdicts.setdefault((event["function"], event["test"]), [])
                     place.append((event["verdict"], event["mutant"]))
                 case "done":
-                    done += 1
+                    self.done += 1
                     if self.progress:
-                        self.progress(done, total, event["function"])
+                        self.progress(self.done, self.total, event["function"])
 
     def events(self, plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Start the runner and yield what it reports."""

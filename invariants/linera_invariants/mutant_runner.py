@@ -143,6 +143,7 @@ class Runner(Session):
     def run_mutant(self, mutant: Mutant, tests: list[str], out: IO[str]) -> None:
         """In the child: run the tests under a mutant."""
         with applied(mutant):
+            forget_memoised()
             for test in tests:
                 self.run_test(test)
                 report(out, test, self.verdict(test))

@@ -225,6 +225,11 @@ def _call(node: ast.Call, scope: Scope) -> Iterator[Change]:
         yield from _kept_fields(node, scope)
     if name == "Accepted" and len(node.args) == 2:
         yield _change("effect", node, _with(node, args=node.args[:1]), scope)
+    if name.startswith("with_") and node.args:
+        yield _change("effect", node, node.args[0], scope)
+    for argument in node.args:
+        if isinstance(argument, ast.Constant) and argument.value is None:
+            yield Change("constant", argument, "0")
     statement = isinstance(scope.parents.get(node), ast.Assign | ast.Expr)  # which is dropped as a whole
     if isinstance(node.func, ast.Attribute) and node.func.attr in _UPDATES and not statement:
         yield _change("effect", node, node.func.value, scope)

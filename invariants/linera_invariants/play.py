@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from linera_reference.block import Block, ExecutedBlock, Request, Transaction, sign_request
 from linera_reference.certificate import Certificate
+from linera_reference.certification import check_active
 from linera_reference.client import Goal, local_context, next_block
 from linera_reference.crypto import Signer, make_signer
 from linera_reference.execution import execute_block
@@ -219,18 +220,23 @@ class Run:
 
     @play.register
     def _(self, step: SendBlock) -> None:
-        self.each(step.at, partial(self.deliver, self.blocks[step.block].request), step.reason)
+        proposal = self.proposal(step.block)
+        if proposal is not None:
+            self.each(step.at, partial(self.deliver, proposal.request), step.reason)
 
     @play.register
     def _(self, step: VoteFor) -> None:
-        payload = payload_of(self.driver.network.context, self.blocks[step.block].executed)
-        self.each(step.at, lambda key: self.driver.act(CastVote(key, payload)), step.reason)
+        proposal = self.proposal(step.block)
+        if proposal is not None:
+            payload = payload_of(self.driver.network.context, proposal.executed)
+            self.each(step.at, lambda key: self.driver.act(CastVote(key, payload)), step.reason)
 
     @play.register
     def _(self, step: CertifyBlock) -> None:
-        voters = tuple(self.validators[name] for name in step.at)
-        outcome = self.driver.act(Certify(self.blocks[step.block].executed, voters))
-        self.judge(outcome, step.reason, f"block {step.block}")
+        voters, proposal = tuple(self.validators[name] for name in step.at), self.proposal(step.block)
+        if proposal is not None:
+            outcome = self.driver.act(Certify(proposal.executed, voters))
+            self.judge(outcome, step.reason, f"block {step.block}")
 
     @play.register
     def _(self, step: HandOver) -> None:
@@ -347,11 +353,18 @@ class Run:
 
     def executed(self, client: Client, block: Block) -> ExecutedBlock:
         """Execute a block as its proposer would; of an invalid one, claim something."""
-        context = self.driver.network.context
+        context, chain = local_context(self.driver.network.context), client.chain(block.chain_id)
         try:
-            return execute_block(local_context(context), client.chain(block.chain_id), block).executed
+            check_active(chain.consistent.created, chain.consistent.owner)
+            return execute_block(context, chain, block).executed
         except Rejection:
             return ExecutedBlock(block, (), bytes(32))
+
+    def proposal(self, block: str) -> Proposal | None:
+        """Find a block by its name in the scenario."""
+        if block not in self.blocks:
+            self.miss(f"block {block}: expected a block that was proposed")
+        return self.blocks.get(block)
 
     def certificate(self, chain: ChainId, height: int) -> Certificate | None:
         """Find the certificate of a place."""
@@ -374,8 +387,9 @@ class Run:
         """Find what a forgery is made of."""
         if step.chain is not None and step.height is not None:
             return self.certificate(step.chain, step.height)
-        if step.block is not None and step.block in self.blocks:
-            return self.blocks[step.block].request
+        if step.block is not None:
+            proposal = self.proposal(step.block)
+            return None if proposal is None else proposal.request
         if step.origin is not None and step.to is not None:
             sent = self.sent(key, UpdateRecipient, step.origin, step.to)
             return sent[-1] if sent else self.miss(f"{self.names[key]}: expected a cross-chain request to tamper with")

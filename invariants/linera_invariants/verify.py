@@ -43,7 +43,7 @@ from .views import is_archived
 DEFAULT_SEED = 2023
 SHARD = 100
 """Examples of a machine in one job."""
-FULL = 12
+FULL = 8
 """How many times more examples `--full` tries."""
 SHARES = {"ordered-inbox": 6, "outbox-delivery": 5, "single-chain": 6, "whole-network": 10}
 """How many jobs a machine gets by default."""

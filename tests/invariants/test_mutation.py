@@ -56,6 +56,8 @@ DERIVED = [
     ("branch", "def f(a):\n    if a:\n        a = 1", ["not a"]),
     ("guard", "def f(a):\n    if a:\n        return 1\n    return 2", ["pass"]),
     ("guard", "def f(a):\n    if a:\n        return 1\n    else:\n        return 2", []),
+    ("effect", "def f(a, b):\n    return with_part(a, b)", ["a"]),
+    ("constant", "def f(a):\n    return g(None)", ["0"]),
     ("effect", "def f(a):\n    yield a", ["pass"]),
     ("effect", "def f(a):\n    yield from a", ["pass"]),
     ("result", "def f(a):\n    match a:\n        case 1:\n            return 3", ["None"]),

@@ -80,8 +80,9 @@ def test_amounts_are_positive_and_covered(make: object) -> None:
 @pytest.mark.clauses("WP-2.7-TOKEN")
 @pytest.mark.parametrize("operation", [b"", b"\2", transfer(THERE, 0)[:-1], transfer(THERE, 1) + b"\0", b"\1"])
 def test_an_unreadable_operation_is_refused_first(operation: bytes) -> None:
-    with refused(Reason.USER_ERROR):
+    with refused(Reason.USER_ERROR) as caught:
         operate(5, operation)
+    assert isinstance(caught.value.detail, Reason), "why it cannot be read"
 
 
 @pytest.mark.clauses("WP-2.7-TOKEN")

@@ -321,6 +321,9 @@ def test_blame_falls_on_what_is_known() -> None:
 def test_the_first_message_that_was_not_sent_is_named() -> None:
     forged = certify(NET, executed(NET, root(NET, 1), Receive(INVENTED[0])))
     assert rejected(audit_bob((forged,)), Reason.UNSENT_MESSAGE).detail == INVENTED[0]
+    later = evolve(INVENTED[5], index=3)
+    forged = certify(NET, executed(NET, root(NET, 1), Receive(INVENTED[5]), Receive(later)))
+    assert rejected(audit_bob((forged,), STORY.sent[:2]), Reason.UNSENT_MESSAGE).detail == INVENTED[5]
 
 
 @pytest.mark.clauses("WP-3.3-CLAIM-5")

@@ -42,6 +42,7 @@ from linera_reference.client import (
     deliver,
     goals_after,
     goals_from_received,
+    is_place,
     is_reached,
     learn,
     local_context,
@@ -101,7 +102,8 @@ def test_learning_delivers_to_tracked_chains_only() -> None:
         for recipient in (BOB, (9,)):
             received = chain(outcome.state, recipient).localized.received.since(0)
             assert received == (((ALICE, 0),) if recipient in arrived else ())
-        # What was delivered was acknowledged, too.
+        # What was delivered was acknowledged, too. The answer is that of the handler.
+        assert outcome.outputs[1:] == cross_chain_requests(commit(NET, root(NET), PAY, Execute(transfer((9,), 1)))[0])
         assert sorted(chain(outcome.state).localized.outboxes) == [r for r in (BOB, (9,)) if r not in arrived]
         assert set(outcome.state.tracked) == set(tracked)
 
@@ -133,6 +135,18 @@ def test_tracking_a_chain_delivers_what_is_known_already() -> None:
     assert len(inbox_of(chain(later, (9,)), ALICE).added) == 1
     assert chain(later).localized.outboxes == Map()
     assert track(CTX, later, BOB) == later
+
+
+@pytest.mark.clauses("WP-2.8-LOCAL-NODE")
+def test_tracking_a_chain_tracks_its_ancestors() -> None:
+    after = track(CTX, node(NET), (0, 1, 5))
+    assert set(after.tracked) == {(0,), (0, 1), (0, 1, 5)}
+    certificate = certified(NET, root(NET), PAY, OpenChain((0, 1), key("carol")))
+    after = accepted(learn(CTX, after, certificate)).state
+    assert chain(after, (0, 1)).consistent.owner == key("carol")
+    # What they know when they start to be tracked is delivered down the line.
+    late = accepted(learn(CTX, node(NET), certificate)).state
+    assert chain(track(CTX, late, (0, 1, 5)), (0, 1)).consistent.owner == key("carol")
 
 
 @pytest.mark.clauses("WP-2.8-LOCAL-NODE", "WP-2.5-REQUEST")
@@ -483,6 +497,36 @@ def test_missing_messages_call_for_the_blocks_that_sent_them() -> None:
 def test_nothing_else_helps(reason: Reason) -> None:
     detail: Any = () if reason is Reason.MISSING_CROSS_CHAIN_UPDATE else 6
     assert goals_after(REQUEST, Rejected(reason, detail)) == ()
+
+
+NO_PLACES: list[Any] = [
+    None,
+    (),
+    ((7,),),
+    ((7,), -1),
+    ((7,), MAX_U64),
+    ((7,), "4"),
+    ((), 4),
+    ((MAX_U64 + 1,), 4),
+    (("7",), 4),
+    ([7], 4),
+    ((7,) * 17, 4),
+    ((7,), 4, 5),
+]
+
+
+@pytest.mark.clauses("WP-2.8-EXTEND")
+def test_what_a_byzantine_validator_answers_is_not_trusted() -> None:
+    """Details are data of a stranger: what makes no sense is passed over."""
+    for place in NO_PLACES:
+        assert not is_place(place)
+        rejection = Rejected(Reason.MISSING_CROSS_CHAIN_UPDATE, (place, ((7,), MAX_U64 - 1)))
+        assert goals_after(REQUEST, rejection) == (Goal((7,), MAX_U64),)
+        assert goals_from_received(node(NET), [(((7,), 0), place)]) == (Goal((7,), 1),)
+    for detail in (None, 4, "places", [((7,), 4)]):
+        assert goals_after(REQUEST, Rejected(Reason.MISSING_CROSS_CHAIN_UPDATE, detail)) == ()
+    for detail in (None, -1, "4", ()):
+        assert goals_after(REQUEST, Rejected(Reason.UNEXPECTED_BLOCK_HEIGHT, detail)) == ()
 
 
 @pytest.mark.clauses("WP-2.8-EXTEND")

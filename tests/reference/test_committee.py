@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from immutables import Map
 from support import committee, digest, examples, key, refused
 
 from linera_reference.committee import (
@@ -59,6 +60,26 @@ def test_the_total_adds_up(weights: tuple[int, ...]) -> None:
 def test_what_is_no_committee(weights: tuple[int, ...], reason: Reason) -> None:
     with refused(reason):
         made(*weights)
+
+
+@pytest.mark.clauses("WP-2.2-VOTING-RIGHTS")
+def test_the_total_that_is_too_large_is_named() -> None:
+    with refused(Reason.COMMITTEE_OVERFLOW) as caught:
+        made(2**62, 2**62, 5)
+    assert caught.value.detail == 2**63 + 5
+
+
+@pytest.mark.clauses("WP-2.2-VOTING-RIGHTS")
+def test_keys_are_32_bytes_and_listed_once() -> None:
+    one = digest("0")
+    with refused(Reason.DUPLICATE_VALIDATOR):
+        make_committee([(one, 1), (digest("1"), 1), (one, 1)])
+    for short in (b"", one[:31], one + b"0"):
+        with refused(Reason.OUT_OF_RANGE):
+            make_committee([(one, 1), (short, 1)])
+    # Repetition is tested before ranges.
+    with refused(Reason.DUPLICATE_VALIDATOR):
+        make_committee([(one, -1), (one, 1)])
 
 
 @pytest.mark.clauses("WP-2.2-FAULT-BOUND")
@@ -119,6 +140,9 @@ def test_a_quorum_needs_the_threshold() -> None:
     some = committee((1,) * 9)
     assert [is_quorum(some, votes) for votes in (0, 6, 7, 9)] == [False, False, True, True]
     assert [is_quorum(some, votes, QuorumRule.HALF_WAY) for votes in (5, 6)] == [False, True]
+    # Nobody is no quorum, not even of an empty committee, which cannot be made.
+    empty = Committee(Map(), 0)
+    assert not any(is_quorum(empty, 0, rule) for rule in QuorumRule)
 
 
 @pytest.mark.clauses("WP-2.2-QUORUM-INTERSECTION")

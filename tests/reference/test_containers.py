@@ -70,6 +70,14 @@ def test_a_log_is_append_only(items: list[int], start: int) -> None:
     assert log == fold(Log.append, Log(), items)
 
 
+def test_an_item_that_must_be_there() -> None:
+    log = Log().append("a").forget().append("b")
+    assert log.at(1) == "b"
+    for index in (0, 2):
+        with pytest.raises(IndexError):
+            log.at(index)
+
+
 def test_a_forgotten_log_keeps_its_length() -> None:
     log = Log().append("a").append("b").forget()
     assert (len(log), log.since(0), log.get(1)) == (2, (), None)

@@ -142,6 +142,8 @@ class Wide:
     value: Map[u32, u8]
 
 
+ULEB_MAX = b"\xff\xff\xff\xff\x0f"
+"""2³² − 1, the greatest length."""
 KEY, OTHER, MARK = bytes(range(32)), b"\x55" * 32, b"\xaa" * 64
 CUSTOM = (Empty, Numbers, Flag, Text, Fixed, Items, Bytes, Pair, Maybe, MaybeEither, Either, Painted, Table, Wide)
 
@@ -157,6 +159,8 @@ EXAMPLES: tuple[tuple[Any, bytes], ...] = (
     (Text(b"abc"), b"\3abc"),
     (Text(bytes(127)), b"\x7f" + bytes(127)),
     (Text(bytes(128)), b"\x80\x01" + bytes(128)),
+    (Text(bytes(129)), b"\x81\x01" + bytes(129)),
+    (Text(bytes(16383)), b"\xff\x7f" + bytes(16383)),
     (Text(bytes(16384)), b"\x80\x80\x01" + bytes(16384)),
     (Fixed(KEY, MARK), KEY + MARK),
     (Items(()), b"\0"),
@@ -276,22 +280,27 @@ def test_a_value_outside_its_range_has_no_encoding(value: Any) -> None:
 
 
 class Endless(tuple[int, ...]):
-    """A sequence that claims 2³² items without storing any."""
+    """A sequence that claims many items without storing any."""
 
     __slots__ = ()
+    claimed = 2**32
 
     def __len__(self) -> int:
-        return 2**32
+        return self.claimed
+
+
+class Longest(Endless):
+    """The longest one that is allowed."""
+
+    __slots__ = ()
+    claimed = 2**32 - 1
 
 
 @pytest.mark.clauses("WP-2.3-DATA-TYPE")
 def test_a_sequence_is_shorter_than_2_to_the_32() -> None:
+    assert encode(Items(Longest())) == ULEB_MAX
     with refused(Reason.OUT_OF_RANGE):
         encode(Items(Endless()))
-
-
-ULEB_MAX = b"\xff\xff\xff\xff\x0f"
-"""2³² − 1, the greatest length."""
 
 
 @pytest.mark.clauses("WP-2.3-STRICT-DECODING")
@@ -309,6 +318,7 @@ ULEB_MAX = b"\xff\xff\xff\xff\x0f"
         (Items, ULEB_MAX, Reason.UNEXPECTED_END),
         (Table, b"\1", Reason.UNEXPECTED_END),
         (Table, b"\2\1a\1\1b", Reason.UNEXPECTED_END),
+        (Wide, b"\2" + b"\1\0\0\0\1" + b"\0\0", Reason.UNEXPECTED_END),
         (Table, ULEB_MAX, Reason.UNEXPECTED_END),
         (Maybe, b"", Reason.UNEXPECTED_END),
         (Maybe, b"\1\0\0\0", Reason.UNEXPECTED_END),
@@ -349,6 +359,44 @@ ULEB_MAX = b"\xff\xff\xff\xff\x0f"
 def test_broken_bytes(kind: type, data: bytes, reason: Reason) -> None:
     with refused(reason):
         decode(kind, data)
+
+
+@pytest.mark.clauses("WP-2.3-STRICT-DECODING")
+@pytest.mark.parametrize(
+    ("kind", "data", "place"),
+    [
+        (Numbers, bytes(28), 28),
+        (Text, b"", 0),
+        (Text, b"\3ab", 3),
+        (Items, b"\2\1\0\0\0\0\1\0", 8),
+        (Table, ULEB_MAX, 5),
+        (Text, b"\x81\x00a", 1),
+        (Text, b"\xff\xff\xff\xff\x7f", 4),
+        (Text, b"\xff\xff\xff\xff\xff\x01", 4),
+        (Flag, b"\2", 0),
+        (Maybe, b"\2\0\0\0\0", 0),
+        (Pair, b"\7\x80\x00", 2),
+        (Either, b"\3", 0),
+        (Painted, b"\1", 0),
+        (Table, b"\2\1b\1\1a\2", 4),
+        (Items, b"\0\0", 1),
+    ],
+)
+def test_the_place_of_a_fault(kind: type, data: bytes, place: int) -> None:
+    with pytest.raises(Rejection) as caught:
+        decode(kind, data)
+    assert caught.value.detail == place
+
+
+@pytest.mark.clauses("WP-2.3-DATA-TYPE")
+def test_what_is_out_of_range() -> None:
+    for value, named in ((Numbers(256, 0, 0, 0), "Numbers"), (Fixed(b"short", MARK), b"short")):
+        with refused(Reason.OUT_OF_RANGE) as caught:
+            encode(value)
+        assert caught.value.detail == named
+    with refused(Reason.OUT_OF_RANGE) as caught:
+        encode(Items(Endless()))
+    assert caught.value.detail == 2**32
 
 
 @pytest.mark.clauses("WP-2.3-STRICT-DECODING")
@@ -413,6 +461,44 @@ def test_the_first_fault_counts() -> None:
         decode(Flag, b"\2\0\0")
     with refused(Reason.UNSORTED_MAP):
         decode(Table, b"\2\1b\1\1a\2" + b"rest")
+
+
+@frozen
+class Nothings:
+    value: tuple[Empty, ...]
+
+
+@frozen
+class Choices:
+    value: Map[u8, Text | Flag]
+
+
+def test_types_whose_codec_would_be_ambiguous() -> None:
+    """Items of no bytes would make any length plausible; equal unions may list their variants in another order."""
+    with pytest.raises(TypeError, match="cannot be an item"):
+        encode(Nothings((Empty(),)))
+    with pytest.raises(TypeError, match="must be a field of a record"):
+        encode(Choices(Map()))
+
+
+def test_the_order_of_the_variants_is_that_of_each_record() -> None:
+    @frozen
+    class Here:
+        value: Text | Flag
+
+    @frozen
+    class There:
+        value: Flag | Text
+
+    assert encode(Here(Flag(True))) == b"\1\1"
+    assert encode(There(Flag(True))) == b"\0\1"
+    assert decode(There, b"\1\0") == There(Text(b""))
+
+
+@pytest.mark.clauses("WP-2.3-DATA-TYPE")
+def test_a_value_that_is_no_variant_has_no_encoding() -> None:
+    with refused(Reason.OUT_OF_RANGE):
+        encode(Either(Create(KEY)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [int, str, list[int], dict])

@@ -436,8 +436,9 @@ def test_an_older_debt_counts_in_the_baseline_only() -> None:
 
 
 def test_senders_are_sorted_and_named_once() -> None:
-    found = senders_of(frozenset((user(2), user(1), user(1, 3), user(0, origin=(6, 9)))))
-    assert found == (((6, 9), 0), ((7,), 1), ((7,), 2))
+    messages = [user(height, origin=(origin,)) for height in (9, 0, 300) for origin in (7, 1, 99, 3, 12)]
+    found = senders_of((*messages, *messages, user(0, 5, origin=(7,))))
+    assert found == tuple(((origin,), height) for origin in (1, 3, 7, 12, 99) for height in (0, 9, 300))
 
 
 # --- commit ------------------------------------------------------------------------------------------------------

@@ -34,15 +34,17 @@ def test_a_child_appends_the_index(index: int) -> None:
 def test_the_longest_identifier_has_no_child() -> None:
     assert K_MAX == 16
     assert child((0,) * 15, 7) == (0,) * 15 + (7,)
-    with refused(Reason.INVALID_NEW_CHAIN_ID):
+    with refused(Reason.INVALID_NEW_CHAIN_ID) as caught:
         child((0,) * 16, 0)
+    assert caught.value.detail == (0,) * 16
 
 
 @pytest.mark.clauses("WP-2.4-CHILD")
 @pytest.mark.parametrize("index", [2**64, -1])
 def test_an_index_has_64_bits(index: int) -> None:
-    with refused(Reason.INVALID_NEW_CHAIN_ID):
+    with refused(Reason.INVALID_NEW_CHAIN_ID) as caught:
         child((0,), index)
+    assert caught.value.detail == index
 
 
 @pytest.mark.clauses("WP-2.4-CHILD")

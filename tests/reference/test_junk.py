@@ -1,4 +1,7 @@
-"""Arbitrary well-typed input: every handler answers with a value, atomically and idempotently, and never crashes."""
+"""Arbitrary well-typed input at the edges: every handler answers with a value, atomically and idempotently.
+
+States and committees here need not be reachable: cells at the end of every range, weights that overflow, no validators.
+"""
 
 from copy import deepcopy
 from typing import Any, get_type_hints
@@ -29,24 +32,21 @@ from support import (
 )
 
 from linera_reference.application import Token, transfer
-from linera_reference.audit import audit_chain
 from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Receive, Request
 from linera_reference.certificate import Certificate
 from linera_reference.chain import Chain, Consistent, Localized
 from linera_reference.client import receive_waiting
-from linera_reference.committee import Committee, make_committee
+from linera_reference.committee import Committee
 from linera_reference.containers import Log, Queue
 from linera_reference.context import Context
 from linera_reference.messages import Cursor
-from linera_reference.network import CastVote, Certify, Deliver, Propose, Resend, initial_world, step
 from linera_reference.notation import MAX_U64
 from linera_reference.outbox import ConfirmUpdatedRecipient, Outbox, UpdateRecipient
-from linera_reference.rejections import Accepted, Reason, Rejected, transition
+from linera_reference.rejections import Accepted, Reason, Rejected
 from linera_reference.rules import BASELINE, REVISION_H
 from linera_reference.validator import (
     Input,
     Validator,
-    archive_chain,
     handle,
     handle_at,
     handle_update_recipient,
@@ -161,14 +161,14 @@ def obey_the_laws(context: Context, chain: Chain, item: Any) -> None:
 
 
 @pytest.mark.clauses("WP-2.8-ATOMIC", "WP-2.8-IDEMPOTENT")
-@examples(10_000)
+@examples(2_000)
 @given(CONTEXTS, cells(), INPUTS)
 def test_anything(context: Context, chain: Chain, item: Any) -> None:
     obey_the_laws(context, chain, item)
 
 
 @pytest.mark.clauses("WP-2.8-ATOMIC", "WP-2.8-IDEMPOTENT")
-@examples(10_000)
+@examples(3_000)
 @given(CONTEXTS, st.sampled_from(GENUINE), st.data())
 def test_genuine_input_with_something_wrong(context: Context, pair: tuple[Chain, Any], data: st.DataObject) -> None:
     chain, item = pair
@@ -177,7 +177,7 @@ def test_genuine_input_with_something_wrong(context: Context, pair: tuple[Chain,
 
 
 @pytest.mark.clauses("WP-2.8-ATOMIC", "WP-2.8-IDEMPOTENT")
-@examples(1_000)
+@examples(500)
 @given(st.sampled_from(GENUINE), st.sampled_from(GENUINE))
 def test_genuine_input_at_the_wrong_place(here: tuple[Chain, Any], there: tuple[Chain, Any]) -> None:
     shown = repr(here)
@@ -185,61 +185,12 @@ def test_genuine_input_at_the_wrong_place(here: tuple[Chain, Any], there: tuple[
     assert repr(here) == shown
 
 
-@examples(1_000)
+@examples(500)
 @given(cells(), INPUTS)
 def test_no_argument_is_mutated(chain: Chain, item: Any) -> None:
     copies = deepcopy((chain, item))
     handle_at(NET.context, chain, item, VOTER)
     assert (chain, item) == copies
-
-
-@examples(1_000)
-@given(cells())
-def test_archiving_anything(chain: Chain) -> None:
-    outcome = archive_chain(chain)
-    if isinstance(outcome, Rejected):
-        assert outcome.reason in (Reason.CHAIN_NOT_CLOSED, Reason.OUTBOX_NOT_EMPTY)
-    else:
-        assert chain.consistent.created
-        assert chain.consistent.owner is None
-
-
-@examples(1_000)
-@given(st.lists(of(Certificate), max_size=2).map(tuple), st.lists(of(Certificate), max_size=2).map(tuple), st.data())
-def test_auditing_anything(blocks: Any, evidence: Any, data: st.DataObject) -> None:
-    origin = data.draw(st.sampled_from((NET.genesis.chains[0], GENUINE[2][1], *blocks)))
-    start = data.draw(st.sampled_from((ALICE, (0, 1), BOB)))
-    genuine_blocks = data.draw(st.sampled_from(((), (GENUINE[2][1],), (GENUINE[3][1],))))
-    outcome = audit_chain(NET.context, start, origin, (*genuine_blocks, *blocks), (*genuine_blocks, *evidence))
-    assert isinstance(outcome, Accepted | Rejected)
-
-
-WORLD = initial_world(NET)
-ACTIONS = st.one_of(of(Propose), of(CastVote), of(Certify), of(Deliver), of(Resend))
-
-
-@pytest.mark.clauses("WP-2.2-ADVERSARY")
-@examples(1_000)
-@given(ACTIONS)
-def test_any_action(action: Any) -> None:
-    outcome = step(NET, WORLD, action)
-    assert outcome == Rejected(Reason.ACTION_NOT_ENABLED, outcome.detail if isinstance(outcome, Rejected) else None)
-
-
-@pytest.mark.clauses("WP-2.2-VOTING-RIGHTS")
-@examples(1_000)
-@given(st.lists(st.tuples(st.binary(max_size=2), st.integers(-2, 2**65)), max_size=5))
-def test_any_committee(pairs: list[tuple[bytes, int]]) -> None:
-    outcome = transition(lambda: Accepted(make_committee(pairs)))()
-    if isinstance(outcome, Rejected):
-        assert outcome.reason in (
-            Reason.DUPLICATE_VALIDATOR,
-            Reason.OUT_OF_RANGE,
-            Reason.EMPTY_COMMITTEE,
-            Reason.COMMITTEE_OVERFLOW,
-        )
-    else:
-        assert 0 < outcome.state.total < 2**63
 
 
 def test_the_cells_reach_both_ends() -> None:

@@ -16,7 +16,7 @@ from support import refused
 
 import linera_reference
 from linera_reference import notation
-from linera_reference.notation import MAX_U32, MAX_U64, MAX_U128, SYMBOLS, rule, support
+from linera_reference.notation import MAX_U32, MAX_U64, MAX_U128, SYMBOLS, evolve, rule, support
 from linera_reference.rejections import Accepted, Reason, Rejected, Rejection, require, transition, unwrap
 
 MODULES = [
@@ -147,6 +147,15 @@ def test_marks() -> None:
 
     assert vars(ruled)["__clauses__"] == ("A", "B")
     assert vars(helper)["__clauses__"] == ()
+
+
+def test_evolve() -> None:
+    reply = Rejected(Reason.ARITHMETIC, 1)
+    assert evolve(reply, detail=2) == Rejected(Reason.ARITHMETIC, 2)
+    assert reply.detail == 1
+    assert evolve(reply) == reply
+    with pytest.raises(TypeError, match="no field"):
+        evolve(reply, details=2)
 
 
 # --- rejections --------------------------------------------------------------------------------------------------

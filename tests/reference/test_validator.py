@@ -245,8 +245,9 @@ def attempt(faults: list[Callable[[Any], object]], situation: Any) -> Any:
 
 
 @pytest.mark.clauses("WP-2.8-HANDLE-REQUEST")
-def test_a_request_without_fault() -> None:
-    chain, made = Try().make()
+@pytest.mark.parametrize("height", [0, 3, MAX_U64 - 1])
+def test_a_request_without_fault(height: int) -> None:
+    chain, made = Try(height=height).make()
     assert accepted(handle_request(CTX, chain, made, VOTER)).state.localized.pending.block == made.block
 
 
@@ -420,9 +421,10 @@ CERTIFICATE_FAULTS: list[tuple[Reason, Callable[[TryCertificate], object]]] = [
 
 
 @pytest.mark.clauses("WP-2.8-HANDLE-CERTIFICATE")
-def test_a_certificate_without_fault() -> None:
-    chain, certificate = TryCertificate().make()
-    assert accepted(handle_certificate(CTX, chain, certificate)).state.consistent.next_height == 4
+@pytest.mark.parametrize("height", [3, MAX_U64 - 1])
+def test_a_certificate_without_fault(height: int) -> None:
+    chain, certificate = TryCertificate(height=height).make()
+    assert accepted(handle_certificate(CTX, chain, certificate)).state.consistent.next_height == height + 1
 
 
 @pytest.mark.clauses("WP-2.8-HANDLE-CERTIFICATE", "WP-2.4-EXECUTED-BLOCK")
@@ -607,6 +609,14 @@ def test_a_malformed_batch_is_refused_first(malformed: UpdateRecipient, place: s
     known = accepted(handle_update_recipient(CTX, cell(BOB, "bob"), batch(C1, C2, C3))).state
     chains = {"new": Chain(BOB), "active": cell(BOB, "bob"), "closed": cell(BOB, None), "received": known}
     rejected(handle_update_recipient(CTX, chains[place], malformed), Reason.INVALID_CROSS_CHAIN_REQUEST)
+
+
+@pytest.mark.clauses("WP-A.2-SELECT")
+def test_the_height_that_spoils_a_batch_is_named() -> None:
+    for name, height in (("repeated", 1), ("decreasing later", 2), ("another sender", 2), ("kind", 2)):
+        with refused(Reason.INVALID_CROSS_CHAIN_REQUEST) as caught:
+            check_batch(MALFORMED[name])
+        assert caught.value.detail == height
 
 
 @pytest.mark.clauses("WP-A.2-SELECT")
@@ -1105,8 +1115,9 @@ def test_genesis_is_prefix_free(ids: tuple[ChainId, ...], detail: ChainId) -> No
 @pytest.mark.clauses("WP-2.4-GENESIS")
 @pytest.mark.parametrize("bad", [(), (0,) * 17, (MAX_U64 + 1,)])
 def test_genesis_identifiers_are_well_formed(bad: ChainId) -> None:
-    with refused(Reason.INVALID_IDENTIFIER):
+    with refused(Reason.INVALID_IDENTIFIER) as caught:
         genesis_validator(genesis((3,), bad))
+    assert caught.value.detail == bad
     # This is tested for all of them first.
     with refused(Reason.INVALID_IDENTIFIER):
         genesis_validator(genesis((3,), (3,), bad))

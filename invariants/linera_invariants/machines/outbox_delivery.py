@@ -30,7 +30,6 @@ from .wishes import SELDOM
 SENDER = (0,)
 ACTIVE = ((1,), (2,))
 NOBODY = (9,)
-CHILDREN = 3
 
 EXACTLY_ONCE = "a recipient logs every block with messages for it once, in order, up to where it is"
 IN_ORDER = "the messages that wait are those received and neither consumed nor skipped, in order"

@@ -49,11 +49,13 @@ def deliveries_commute(network: Network, before: World, step: Step, _: World) ->
     for a recipient that is created, and blocks that do not close it (amendment A11).
     """
     action = step.action
-    if not (isinstance(action, Deliver) and isinstance(action.item, UpdateRecipient | Certificate)):
+    if not (isinstance(action, Deliver) and isinstance(step.outcome, Accepted)):
+        return
+    if not isinstance(action.item, UpdateRecipient | Certificate):
         return
     validator = before.validators[action.validator]
     chain = chain_of(validator, target_of(action.item))
-    if isinstance(step.outcome, Rejected) or chain.consistent.owner is None or closes(action.item):
+    if chain.consistent.owner is None or closes(action.item):
         return
     for other in on_the_way(before, validator, chain, action.item):
         one, two = _both(network, chain, action.item, other), _both(network, chain, other, action.item)
