@@ -1,19 +1,19 @@
-"""The audit of a chain from a file (Claim 5). Signatures are checked ahead, on several threads."""
+"""The audit of a chain from a file (Claim 5). Signatures of a long chain are checked ahead, on all cores."""
 
 import json
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from attrs import evolve, field, frozen
 
 from linera_reference.application import Balance, Token
 from linera_reference.audit import Audited, audit_block, audit_chain, audit_start, place_of
 from linera_reference.block import Receive
-from linera_reference.certificate import Certificate, certified_payload
+from linera_reference.certificate import Certificate, VotePayload, certified_payload
 from linera_reference.committee import make_committee
 from linera_reference.context import Context
 from linera_reference.crypto import Scheme, Signer, Verifier, tagged_bytes
@@ -28,12 +28,16 @@ from linera_reference.validator import GenesisChain
 from .errors import UsageError
 from .inputs import MEBIBYTE, InputError, read_bytes, read_with_schema
 from .inputs import place_of as path_in_words
+from .processes import worker_pool
 from .scenarios import SCHEMES, chain_id_of
 from .story import show_chain, show_rejection
 
 MAX_FILE = 256 * MEBIBYTE
-CHUNK = 16
+CHUNK = 128
 """Certificates whose signatures one task checks."""
+
+LONG = 500
+"""Certificates from which on other processes are worth starting."""
 
 Progress = Callable[[int], None]
 Signed = tuple[PublicKey, Signature]
@@ -103,34 +107,19 @@ def _hex(value: bytes | None) -> str | None:
 
 
 @frozen
-class Checked:
-    """What a thread found out about a certificate: the hash of its block, what is signed, and who really signed it."""
-
-    block_hash: Hash
-    signed: bytes
-    genuine: frozenset[Signed]
-
-
-Found: TypeAlias = dict[int, Checked]
-"""By the identity of the executed block, which lives as long as the audit."""
-
-
-@frozen
 class AheadScheme:
-    """A scheme whose hashes of executed blocks and signatures are being checked ahead by other threads."""
+    """A scheme whose signatures are being checked ahead by other processes.
+
+    ``hashes`` are those of executed blocks, by identity: the blocks live as long as the audit.
+    """
 
     scheme: Scheme
-    tasks: dict[int, Future[Found]] = field(eq=False)
-    known: dict[bytes, frozenset[Signed]] = field(factory=dict, eq=False)
+    hashes: dict[int, Hash] = field(factory=dict, eq=False)
+    checks: dict[bytes, tuple[AsyncResult[list[frozenset[Signed]]], int]] = field(factory=dict, eq=False)
 
     def hash(self, value: Any) -> Hash:
-        """Hash a data type; of an executed block, wait for the thread that has it."""
-        task = self.tasks.get(id(value))
-        if task is None:
-            return self.scheme.hash(value)
-        found = task.result()[id(value)]
-        self.known[found.signed] = found.genuine
-        return found.block_hash
+        """Hash a data type; an executed block was hashed to check its signatures."""
+        return self.hashes.get(id(value)) or self.scheme.hash(value)
 
     def public_key(self, secret: bytes) -> PublicKey:
         """Return the verification key of a secret."""
@@ -141,51 +130,55 @@ class AheadScheme:
         return self.scheme.sign(signer, value)
 
     def verifier(self, value: Any) -> Verifier:
-        """Look a signature up; what is not known to be genuine is checked."""
-        known, check = self.known.get(tagged_bytes(value), frozenset()), self.scheme.verifier(value)
-        return lambda key, signature: (key, signature) in known or check(key, signature)
+        """Wait for the process that has the signatures of a value; what it does not call genuine is checked here."""
+        check = self.scheme.verifier(value)
+        task = self.checks.get(tagged_bytes(value))
+        if task is None:
+            return check
+        result, index = task
+        genuine = result.get()[index]
+        return lambda key, signature: (key, signature) in genuine or check(key, signature)
 
 
 def check_ahead(
-    pool: ThreadPoolExecutor, scheme: Scheme, certificates: Sequence[Certificate], progress: Progress
+    pool: Pool, scheme: Scheme, certificates: Sequence[Certificate], progress: Progress = lambda _: None
 ) -> AheadScheme:
-    """Let threads check certificates, in order (Ed25519 runs outside the interpreter's lock)."""
-    tasks: dict[int, Future[Found]] = {}
+    """Let processes check the signatures of certificates, in order."""
+    ahead = AheadScheme(scheme)
     for chunk in (certificates[i : i + CHUNK] for i in range(0, len(certificates), CHUNK)):
-        task = pool.submit(_check, scheme, chunk)
-        task.add_done_callback(partial(_done, progress, len(chunk)))
-        tasks |= {id(certificate.executed): task for certificate in chunk}
-    return AheadScheme(scheme, tasks)
+        payloads = [certified_payload(scheme, certificate) for certificate in chunk]
+        items = [(payload, certificate.signatures) for payload, certificate in zip(payloads, chunk, strict=True)]
+        result = pool.apply_async(_genuine, (scheme, items), callback=partial(_done, progress, len(chunk)))
+        for index, (payload, certificate) in enumerate(zip(payloads, chunk, strict=True)):
+            ahead.hashes[id(certificate.executed)] = payload.block_hash
+            ahead.checks[tagged_bytes(payload)] = (result, index)
+    return ahead
 
 
-def _done(progress: Progress, count: int, _: Future[Found]) -> None:
+def _done(progress: Progress, count: int, _: object) -> None:
     progress(count)
 
 
-def _check(scheme: Scheme, certificates: Sequence[Certificate]) -> Found:
-    return {id(certificate.executed): _check_one(scheme, certificate) for certificate in certificates}
-
-
-def _check_one(scheme: Scheme, certificate: Certificate) -> Checked:
-    payload = certified_payload(scheme, certificate)
-    verify = scheme.verifier(payload)
-    genuine = frozenset(pair for pair in certificate.signatures if verify(*pair))
-    return Checked(payload.block_hash, tagged_bytes(payload), genuine)
+def _genuine(scheme: Scheme, items: Sequence[tuple[VotePayload, tuple[Signed, ...]]]) -> list[frozenset[Signed]]:
+    verifiers = ((scheme.verifier(payload), signatures) for payload, signatures in items)
+    return [frozenset(pair for pair in signatures if verify(*pair)) for verify, signatures in verifiers]
 
 
 # --- Auditing ----------------------------------------------------------------------------------------------------
 
 
 def audit(file: str, task: AuditInput, jobs: int | None = None, progress: Progress = lambda _: None) -> AuditResult:
-    """Audit a chain, with one thread per core for the signatures."""
-    counts = (len(task.blocks), len(task.evidence), sum(len(c.signatures) for c in task.certificates))
+    """Audit a chain; of a long one, let one process per core check the signatures while this one re-executes."""
+    certificates = task.certificates
+    counts = (len(task.blocks), len(task.evidence), sum(len(c.signatures) for c in certificates))
     result = AuditResult(file, show_chain(task.chain_id), *counts)
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        try:
-            scheme = check_ahead(pool, task.context.scheme, task.certificates, progress)
-            return _conclude(result, evolve(task, context=evolve(task.context, scheme=scheme)))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    jobs = jobs or os.cpu_count() or 1
+    if jobs == 1 or len(certificates) < LONG:
+        progress(len(certificates))
+        return _conclude(result, task)
+    with worker_pool(jobs) as pool:
+        scheme = check_ahead(pool, task.context.scheme, certificates, progress)
+        return _conclude(result, evolve(task, context=evolve(task.context, scheme=scheme)))
 
 
 def _conclude(result: AuditResult, task: AuditInput) -> AuditResult:

@@ -110,14 +110,6 @@ class Matrix:
             table.add_row(*_cells(row, "\n"))
         console.print(table)
 
-    def to_markdown(self) -> str:
-        """The table as Markdown, with links to the clauses."""
-        rows = ["| Clause | Kind | Code | Statements | Tests |", "|---|---|---|---|---|"]
-        for row in self.rows:
-            name, *cells = _cells(row, "<br>")
-            rows.append(f"| [{name}](#{name}) | {' | '.join(cells)} |")
-        return "\n".join(rows) + "\n"
-
 
 def _cells(row: Row, separator: str) -> tuple[str, ...]:
     code = separator.join(link.name.replace(":", ".") for link in row.code)

@@ -313,7 +313,7 @@ def _nested(before: CodeType, after: CodeType) -> dict[int, CodeType]:
 
 def _forget_memoised() -> None:
     for name, module in tuple(sys.modules.items()):
-        if name.startswith(("linera_reference", "linera_invariants.predicates")):
+        if name.startswith(("linera_reference", "linera_invariants.predicates", "linera_invariants.views")):
             for value in tuple(vars(module).values()):
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()

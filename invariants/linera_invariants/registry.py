@@ -6,19 +6,18 @@ step asks only about the parts that the step changed, since a predicate of that 
 have become worse.
 """
 
-import tomllib
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
-from cattrs import structure
 
 from linera_reference.certificate import Certificate, Vote
 from linera_reference.network import Network, World
 from linera_reference.rejections import Accepted
 
+from .clauses import Statement, read_statements
 from .driver import Step
 from .specdata import spec_root
 from .views import changed_cells, changed_validators
@@ -167,27 +166,11 @@ def _outputs(step: Step) -> tuple[Any, ...]:
 # --- Statements --------------------------------------------------------------------------------------------------
 
 
-@frozen
-class Statement:
-    """What the data says about a statement.
-
-    ``uses`` names the statements that it rests on: a claim has no predicate of its own and holds if they do.
-    """
-
-    name: str
-    title: str
-    kind: str
-    sentence: str
-    clauses: tuple[str, ...]
-    uses: tuple[str, ...]
-
-
 @cache
 def statements() -> dict[str, Statement]:
     """Read the statements, in the order of the file."""
-    text = (spec_root() / "statements" / "statements.toml").read_text(encoding="utf-8")
-    found = (structure(entry, Statement) for entry in tomllib.loads(text)["statement"])
-    return {statement.name: statement for statement in found}
+    root = spec_root()
+    return {statement.id: statement for statement in read_statements(root, root / "statements" / "statements.toml")}
 
 
 def is_claim(statement: Statement) -> bool:

@@ -3,18 +3,14 @@
 The work is cut into small jobs, each in a process of its own, so that runs are reproducible and all cores are used.
 """
 
-import multiprocessing
 import os
 import re
-import signal
 import tempfile
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from enum import Enum
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,6 +30,7 @@ from .machines.places import places
 from .mutation import applied, broken
 from .peer import PeerReport, Status, replay_all
 from .play import Run, ScenarioResult, play_scenario
+from .processes import worker_pool
 from .reports import counted
 from .scenarios import SCHEMES, read_scenario, shipped_scenarios
 from .specdata import spec_root
@@ -236,28 +233,11 @@ JOBS: dict[str, Callable[..., Any]] = {
 def run_jobs(jobs: list[Job], processes: int, progress: Callable[[str], None]) -> list[Any]:
     """Do jobs in parallel, each in a fresh process, and return the results in order."""
     results: dict[int, Any] = {}
-    context = multiprocessing.get_context("spawn")
-    resource_tracker.ensure_running()  # it unblocks interrupts when it starts
-    with interrupts_blocked():
-        pool = context.Pool(processes, maxtasksperchild=1)
-    with pool:
+    with worker_pool(processes, tasks_each=1) as pool:
         for index, result in pool.imap_unordered(_numbered, enumerate(jobs)):
             results[index] = result
             progress(describe(jobs[index]))
     return [results[index] for index in range(len(jobs))]
-
-
-@contextmanager
-def interrupts_blocked() -> Iterator[None]:
-    """Block interrupts; processes and threads that are started here never see them and are ended by this one."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(job: tuple[int, Job]) -> tuple[int, Any]:

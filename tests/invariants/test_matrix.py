@@ -175,12 +175,6 @@ def test_as_a_table(tree: Tree) -> None:
     assert "test_counter.py: 2" in table
 
 
-def test_as_markdown(tree: Tree) -> None:
-    rows = tree.matrix().to_markdown().splitlines()
-    assert rows[1] == "|---|---|---|---|---|"
-    assert "| [WP-9.1-COUNT](#WP-9.1-COUNT) | rule | counter.count |  | test_counter.py: 2 |" in rows
-
-
 def test_problems_are_grouped() -> None:
     problems = [Problem("stale-id", "X", "X: [gone]", "a.py", 1), Problem("other", "Y", "Y: lost", "b.py", 2)]
     text = rendered(lambda console: render_problems(problems, console))

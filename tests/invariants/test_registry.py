@@ -8,6 +8,7 @@ from support import ED25519, network, signer
 from worlds import ALICE, BOB, FIRST, NETWORK, SLOW, spoil, story
 
 from linera_invariants import registry
+from linera_invariants.clauses import Statement
 from linera_invariants.driver import Driver
 from linera_invariants.registry import Violation, check_state, check_step, disagreements, predicates, statements
 from linera_reference.application import Balance
@@ -29,17 +30,17 @@ def test_code_and_data_agree():
 
 def test_claims_are_derived():
     claims = [statement for statement in statements().values() if registry.is_claim(statement)]
-    assert [claim.name for claim in claims] == [f"C{n}" for n in range(1, 8)]
-    assert not {claim.name for claim in claims} & {predicate.statement for predicate in predicates().values()}
+    assert [claim.id for claim in claims] == [f"C{n}" for n in range(1, 8)]
+    assert not {claim.id for claim in claims} & {predicate.statement for predicate in predicates().values()}
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         (lambda known: known.pop("S3"), "S3: no such statement"),
-        (lambda known: known.update(S6=registry.Statement("S6", "Lock", "safety", "…", (), ())), "S6: no predicate"),
-        (lambda known: known.update(C9=registry.Statement("C9", "x", "claim", "…", (), ())), "C9: a claim rests on"),
-        (lambda known: known.update(C9=registry.Statement("C9", "x", "claim", "…", (), ("S99",))), "C9: uses S99"),
+        (lambda known: known.update(S6=Statement("S6", "Lock", "safety", "…", (), (), "", 1)), "S6: no predicate"),
+        (lambda known: known.update(C9=Statement("C9", "x", "claim", "…", (), (), "", 1)), "C9: a claim rests on"),
+        (lambda known: known.update(C9=Statement("C9", "x", "claim", "…", ("S99",), (), "", 1)), "C9: uses S99"),
     ],
 )
 def test_a_disagreement_is_reported(monkeypatch, change, problem):

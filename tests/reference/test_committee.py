@@ -145,7 +145,7 @@ def test_a_quorum_needs_the_threshold() -> None:
     assert not any(is_quorum(empty, 0, rule) for rule in QuorumRule)
 
 
-@pytest.mark.clauses("WP-2.2-QUORUM-INTERSECTION")
+@pytest.mark.clauses("WP-2.2-QUORUM-INTERSECTION", "WP-2.2-QUORUM")
 @examples(300)
 @given(WEIGHTS, st.sampled_from(QuorumRule), st.data())
 def test_two_quorums_share_a_correct_validator(weights: list[int], rule: QuorumRule, data: st.DataObject) -> None:
@@ -159,7 +159,7 @@ def test_two_quorums_share_a_correct_validator(weights: list[int], rule: QuorumR
     assert is_quorum(some, some.total - max_faulty(some.total), rule)
 
 
-@pytest.mark.clauses("WP-2.2-QUORUM-INTERSECTION")
+@pytest.mark.clauses("WP-2.2-QUORUM-INTERSECTION", "WP-2.2-QUORUM")
 @pytest.mark.parametrize("rule", QuorumRule)
 @pytest.mark.parametrize("total", TOTALS)
 def test_quorums_overlap_in_more_than_f(total: int, rule: QuorumRule) -> None:

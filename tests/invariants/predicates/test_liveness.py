@@ -130,7 +130,6 @@ def test_l2_fires_when_a_validator_lost_a_message():
     goal_fires("L2", spoil(lost, SLOW, ALICE, outboxes=Map(), counters=Map()))
 
 
-@pytest.mark.clauses("WP-3.3-CLAIM-3", "WP-2.4-CLOSED-FOREVER")
 def test_l2_says_nothing_of_closed_recipients():
     recipients = {recipient for recipient, _, _ in liveness._received(story().end)}
     assert recipients == {ALICE, BOB}
@@ -223,7 +222,6 @@ def test_l3_holds_on_open_proposals():
         assert check_goals(NETWORK, world, {"L3"}) == []
 
 
-@pytest.mark.clauses("WP-3.3-CLAIM-7", "WP-2.8-SYNC-MESSAGES")
 def test_l3_brings_a_lagging_validator_to_vote_when_its_vote_is_needed():
     world = next(world for world in OPEN if lagging(world))
     driver, _ = liveness.at_work(NETWORK, world)
@@ -261,7 +259,6 @@ def test_l3_fires_when_the_local_node_refuses_the_block():
     goal_fires("L3", spoiled)
 
 
-@pytest.mark.clauses("WP-3.3-CLAIM-7", "WP-2.8-BLOCKED-CHAIN")
 def test_l3_says_nothing_when_the_owner_signed_two_blocks():
     world = OPEN[0]
     rival = request(NETWORK, "alice", next_block(initial_world(NETWORK).validators[FIRST].chains[ALICE], ()))

@@ -84,7 +84,6 @@ MESSAGES = tuple(inbox_of(cell(story().first(waits), FIRST, BOB), ALICE).added)
 EARLIER, LATER = MESSAGES[0], evolve(MESSAGES[0], height=7)
 
 
-@pytest.mark.clauses("WP-A.1-CLOSED-FORM")
 @pytest.mark.parametrize(
     ("clause", "spoiled", "received", "consumed"),
     [
@@ -102,7 +101,6 @@ def test_each_clause_of_the_closed_form_can_fail(clause, spoiled, received, cons
     assert any(broken.startswith(clause) for broken in closed_form(spoiled, received, consumed, archived=False))
 
 
-@pytest.mark.clauses("WP-A.1-CLOSED-FORM", "WP-2.4-ARCHIVE")
 def test_the_closed_form_lets_an_archive_give_waiting_messages_up():
     given_up = Inbox(next_add=Cursor(EARLIER.height, EARLIER.index + 1))
     assert list(closed_form(given_up, (EARLIER,), (), archived=True)) == []
