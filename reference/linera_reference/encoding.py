@@ -108,7 +108,7 @@ def _read_map(data: bytes, at: int, read_key: Decoder, read_item: Decoder) -> tu
     for _ in range(size):
         start = at
         key, at = read_key(data, start)
-        require(at < len(data), Reason.UNEXPECTED_END, len(data))
+        require(at <= len(data), Reason.UNEXPECTED_END, len(data))
         require(last is None or last < data[start:at], Reason.UNSORTED_MAP, start)
         last = data[start:at]
         values[key], at = read_item(data, at)

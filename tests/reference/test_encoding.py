@@ -350,6 +350,7 @@ def test_a_sequence_is_shorter_than_2_to_the_32() -> None:
         (Table, b"\2\1a\1\1a\2", Reason.UNSORTED_MAP),
         (Table, b"\2\2aa\2\1b\1", Reason.UNSORTED_MAP),
         (Wide, b"\2" + b"\1\0\0\0\1" + b"\0\1\0\0\2", Reason.UNSORTED_MAP),
+        (Wide, b"\2" + b"\1\0\0\0\1" + b"\0\0\0\0", Reason.UNSORTED_MAP),  # the first fault counts: the item is cut off
         # Too much
         (Empty, b"\0", Reason.TRAILING_BYTES),
         (Flag, b"\1\0", Reason.TRAILING_BYTES),
@@ -471,6 +472,18 @@ class Nothings:
 @frozen
 class Choices:
     value: Map[u8, Text | Flag]
+
+
+@frozen
+class Keys:
+    value: Map[u8, Empty]
+
+
+@pytest.mark.clauses("WP-2.3-STRICT-DECODING")
+def test_a_map_may_hold_keys_only() -> None:
+    keys = Keys(Map({1: Empty(), 2: Empty()}))
+    assert encode(keys) == b"\2\1\2"
+    assert decode(Keys, b"\2\1\2") == keys
 
 
 def test_types_whose_codec_would_be_ambiguous() -> None:
