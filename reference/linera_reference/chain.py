@@ -13,7 +13,7 @@ from .identifiers import ChainId
 from .inbox import Inbox
 from .messages import START, Cursor, Message
 from .notation import Hash, PublicKey, evolve, rule, support, u64
-from .outbox import Outbox, confirm, count_down, count_up, schedule
+from .outbox import NOTHING_SENT, Outbox, confirm, count_down, count_up, schedule
 
 
 @frozen
@@ -153,10 +153,13 @@ def schedule_messages(
 
     Rejects: ARITHMETIC. Section A.2.
     """
-    before = {recipient: local.outboxes.get(recipient, Outbox()) for recipient in recipients}
-    after = {recipient: schedule(outbox, height) for recipient, outbox in before.items()}
-    scheduled = sum(after[recipient] is not outbox for recipient, outbox in before.items())
-    return local.outboxes.update(after), count_up(local.counters, height, scheduled)
+    outboxes, scheduled = local.outboxes, 0
+    for recipient in recipients:
+        before = outboxes.get(recipient, NOTHING_SENT)
+        after = schedule(before, height)
+        outboxes = outboxes.set(recipient, after)
+        scheduled += after is not before
+    return outboxes, count_up(local.counters, height, scheduled)
 
 
 @rule("WP-A.2-CONFIRM-UPDATED-RECIPIENT")

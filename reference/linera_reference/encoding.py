@@ -170,7 +170,8 @@ def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - o
     if origin is tuple:
         if args[-1] is ...:
             item = _name(names, None)
-            return f"{_write_length(var)} + b''.join([{_write(_item_of(args), item, names)} for {item} in {var}])"
+            _least_of_item(args[0])
+            return f"{_write_length(var)} + b''.join([{_write(args[0], item, names)} for {item} in {var}])"
         return " + ".join(_write(arg, f"{var}[{i}]", names) for i, arg in enumerate(args))
     if origin is Map:
         return f"_write_map({var}, {_name(names, _writer(args[0]))}, {_name(names, _writer(args[1]))})"
@@ -243,8 +244,8 @@ def _read_tuple(args: tuple[Any, ...], var: str, names: Names) -> Iterator[str]:
     if args[-1] is ...:
         item, items = _name(names, None), _name(names, None)
         yield from _read_length(var)
-        # Every item takes a byte or more, so a hostile length fails before anything is allocated.
-        yield f"if {var} > len(data) - at: _cut_off(data)"
+        # A hostile length fails before anything is allocated.
+        yield f"if {var} * {_least_of_item(args[0])} > len(data) - at: _cut_off(data)"
         yield f"{items} = []"
         yield f"for _ in range({var}):"
         yield from _indented(_read(args[0], item, names))
@@ -274,11 +275,22 @@ def _check_cacheable(kind: Any) -> None:
         raise TypeError(f"{kind} must be a field of a record")
 
 
-def _item_of(args: tuple[Any, ...]) -> Any:
-    """Items take a byte or more: the decoder relies on it."""
-    if attrs.has(args[0]) and not attrs.fields(args[0]):
-        raise TypeError(f"{args[0].__name__} takes no bytes and cannot be an item")
-    return args[0]
+def _least(kind: Any) -> int:
+    """Return the number of bytes that every value takes at least."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return args[1].width // 8 if isinstance(args[1], Bits) else int(args[1].length)
+    if origin is tuple and args[-1] is not ...:
+        return sum(map(_least, args))
+    if origin in (Union, UnionType):
+        return 1 if NoneType in args else 1 + min(map(_least, args))
+    return sum(_least(part) for _, part in _fields(kind)) if attrs.has(kind) else 1
+
+
+def _least_of_item(kind: Any) -> int:
+    if _least(kind) == 0:
+        raise TypeError(f"{kind.__name__} takes no bytes and cannot be an item")
+    return _least(kind)
 
 
 @cache

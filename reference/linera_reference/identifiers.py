@@ -17,7 +17,7 @@ K_MAX: Final = 16
 @rule("WP-2.4-IDENTIFIER")
 def is_identifier(chain_id: ChainId) -> bool:
     """Whether a sequence of numbers can name a chain. Section 2.4."""
-    return 1 <= len(chain_id) <= K_MAX and all(0 <= n <= MAX_U64 for n in chain_id)
+    return 1 <= len(chain_id) <= K_MAX and min(chain_id) >= 0 and max(chain_id) <= MAX_U64
 
 
 @rule("WP-2.4-CHILD")

@@ -1,5 +1,7 @@
 """Outboxes and cross-chain requests (section A.2): heights of blocks whose messages a recipient did not acknowledge."""
 
+from typing import Final
+
 from attrs import frozen
 from immutables import Map
 
@@ -16,6 +18,9 @@ class Outbox:
 
     next_schedule: u64 = 0
     queue: Queue[int] = Queue()
+
+
+NOTHING_SENT: Final = Outbox()
 
 
 @frozen

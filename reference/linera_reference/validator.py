@@ -144,7 +144,8 @@ def execute_certified(context: Context, chain: Chain, certificate: Certificate) 
 @rule("WP-2.5-REQUEST")
 def cross_chain_requests(chain: Chain) -> tuple[UpdateRecipient, ...]:
     """Return one request per non-empty outbox, carrying all of it, by sorted recipient. Section A.2."""
-    return tuple(update_recipient(chain, recipient) for recipient in sorted(chain.localized.outboxes))  # ALGA-58
+    outboxes = chain.localized.outboxes
+    return tuple(update_recipient(chain, recipient) for recipient in sorted(outboxes)) if outboxes else ()  # ALGA-58
 
 
 @rule("WP-2.5-REQUEST")

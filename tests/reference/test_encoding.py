@@ -486,6 +486,19 @@ def test_a_map_may_hold_keys_only() -> None:
     assert decode(Keys, b"\2\1\2") == keys
 
 
+@pytest.mark.clauses("WP-2.3-STRICT-DECODING")
+def test_a_hostile_count_allocates_nothing() -> None:
+    """As many items as bytes remain would fit only if each took one byte."""
+    data = b"\x80\x80\x40" + bytes(2**20)
+    tracemalloc.start()
+    try:
+        with refused(Reason.UNEXPECTED_END):
+            decode(Items, data)
+        assert tracemalloc.get_traced_memory()[1] < 2**16
+    finally:
+        tracemalloc.stop()
+
+
 def test_types_whose_codec_would_be_ambiguous() -> None:
     """Items of no bytes would make any length plausible; equal unions may list their variants in another order."""
     with pytest.raises(TypeError, match="cannot be an item"):

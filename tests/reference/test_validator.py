@@ -72,6 +72,7 @@ from linera_reference.validator import (
     chain_of,
     check_batch,
     check_chaining,
+    check_confirmed,
     check_creation_proof,
     create_chain,
     cross_chain_requests,
@@ -502,6 +503,26 @@ def test_the_profile_decides_the_quorum_of_a_certificate() -> None:
     certificate = certify(three, executed(three, root(three), pay()), (0, 1))
     rejected(handle_certificate(three.context, root(three), certificate), Reason.CERTIFICATE_REQUIRES_QUORUM)
     accepted(handle_certificate(evolve(three.context, rules=REVISION_H), root(three), certificate))
+
+
+@pytest.mark.clauses("WP-2.8-HANDLE-CERTIFICATE", "WP-2.2-CERTIFICATE")
+def test_a_confirmed_certificate_is_verified_by_itself() -> None:
+    some = executed(NET, root(NET), pay())
+    assert check_confirmed(CTX, certify(NET, some, (0, 1, 2))) == IDEAL.hash(some)
+    for faulty, reason in (
+        # The kind comes first.
+        (certify(NET, some, (0, 0), Kind.VALIDATED), Reason.UNEXPECTED_CERTIFICATE_KIND),
+        (certify(NET, some, (0, 0)), Reason.CERTIFICATE_VALIDATOR_REUSE),
+        (certify(NET, some, (0, 1)), Reason.CERTIFICATE_REQUIRES_QUORUM),
+        (evolve(certify(NET, some), round=1), Reason.INVALID_SIGNATURE),
+    ):
+        with refused(reason):
+            check_confirmed(CTX, faulty)
+    three = network((1, 1, 1))
+    two = certify(three, some, (0, 1))
+    with refused(Reason.CERTIFICATE_REQUIRES_QUORUM):
+        check_confirmed(three.context, two)
+    assert check_confirmed(evolve(three.context, rules=REVISION_H), two) == IDEAL.hash(some)
 
 
 # --- closed chains -----------------------------------------------------------------------------------------------
