@@ -334,21 +334,24 @@ def line_kind(text: str) -> LineKind:
 def read_statements(root: Path, path: Path) -> Iterator[Statement]:
     """Yield the statements: tables `[[statement]]` with name, title, kind, sentence, uses and clauses."""
     file = shown(root, path)
-    for line, table in read_tables(file, _text(root, path), "statement"):
+    tables = read_tables(file, _text(root, path), "statement")
+    if not tables:
+        raise SpecError(file, 1, "expected tables [[statement]]")
+    for line, table in tables:
         yield _statement(file, line, table)
 
 
 def read_tables(file: str, text: str, name: str) -> list[tuple[int, Mapping[str, Any]]]:
-    """Return the tables `[[name]]` of a TOML file, each with its line.
+    """Return the tables `[[name]]` of a TOML file, each with its line; there may be none.
 
     Raises:
         SpecError: the file is not TOML, or has anything else.
     """
     document = _toml(file, text)
-    tables = document.get(name)
+    tables = document.get(name, [])
     heads = re.finditer(rf"^[ \t]*\[\[[ \t]*{name}[ \t]*\]\]", text, re.MULTILINE)
     lines = [text.count("\n", 0, found.start()) + 1 for found in heads]
-    if document.keys() != {name} or not isinstance(tables, list) or len(tables) != len(lines):
+    if not document.keys() <= {name} or not isinstance(tables, list) or len(tables) != len(lines):
         raise SpecError(file, 1, f"expected tables [[{name}]], and nothing else")
     return list(zip(lines, tables, strict=True))
 
