@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import sha3_256
 from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from linera_reference.application import Balance, Token
 from linera_reference.audit import Audited, audit_block, audit_chain, audit_start, place_of
 from linera_reference.block import Receive
 from linera_reference.certificate import Certificate, VotePayload, certified_payload
-from linera_reference.committee import make_committee
+from linera_reference.committee import Committee, make_committee, quorum_threshold
 from linera_reference.context import Context
 from linera_reference.crypto import Scheme, Signer, Verifier, tagged_bytes
 from linera_reference.encoding import decode, encode
@@ -29,10 +30,14 @@ from .errors import UsageError
 from .inputs import MEBIBYTE, InputError, read_bytes, read_with_schema
 from .inputs import place_of as path_in_words
 from .processes import worker_pool
+from .reports import counted
 from .scenarios import SCHEMES, chain_id_of
 from .story import show_chain, show_rejection
 
 MAX_FILE = 256 * MEBIBYTE
+GENESIS, CREATION = "genesis", "proof of creation"
+"""Where an audit starts."""
+
 CHUNK = 128
 """Certificates whose signatures one task checks."""
 
@@ -44,9 +49,38 @@ Signed = tuple[PublicKey, Signature]
 
 
 @frozen
+class Trusted:
+    """What an audit takes from its file unchecked: whoever relies on the result must know it from elsewhere."""
+
+    crypto: str
+    origin: str
+    members: int
+    total: int
+    quorum: int
+    digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a report."""
+        committee = {"members": self.members, "total": self.total, "quorum": self.quorum, "digest": self.digest}
+        return {"crypto": self.crypto, "origin": self.origin, "committee": committee}
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say it to a reader."""
+        ideal = ("with ideal signatures, which anyone can forge: a model, and no evidence",)
+        stated = " as the file states it, which you must know too" if self.origin == GENESIS else ""
+        power = f"{counted(self.members, 'validator')}, N = {self.total}, quorum {self.quorum}"
+        return (
+            f"under the committee of {power}, digest {self.digest}, which you must know",
+            f"from the {self.origin} of the chain{stated}",
+            *(ideal if self.crypto == "ideal" else ()),
+        )
+
+
+@frozen
 class AuditInput:
     """What an audit file holds."""
 
+    trusted: Trusted
     context: Context
     chain_id: ChainId
     origin: GenesisChain | Certificate
@@ -66,6 +100,7 @@ class AuditResult:
 
     file: str
     chain: str
+    trusted: Trusted
     blocks: int
     evidence: int
     signatures: int
@@ -82,7 +117,7 @@ class AuditResult:
     def to_json(self) -> dict[str, Any]:
         """Return the result for a report."""
         counts = {"blocks": self.blocks, "evidence": self.evidence, "signatures": self.signatures}
-        common = {"file": self.file, "chain": self.chain, "holds": self.holds, **counts}
+        common = {"file": self.file, "chain": self.chain, "holds": self.holds, **counts, **self.trusted.to_json()}
         if self.rejected is not None:
             reason = self.rejected.reason
             return {**common, "place": self.place, "reason": reason.name, "sentence": reason.sentence}
@@ -171,7 +206,7 @@ def audit(file: str, task: AuditInput, jobs: int | None = None, progress: Progre
     """Audit a chain; of a long one, let one process per core check the signatures while this one re-executes."""
     certificates = task.certificates
     counts = (len(task.blocks), len(task.evidence), sum(len(c.signatures) for c in certificates))
-    result = AuditResult(file, show_chain(task.chain_id), *counts)
+    result = AuditResult(file, show_chain(task.chain_id), task.trusted, *counts)
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1 or len(certificates) < LONG:
         progress(len(certificates))
@@ -215,7 +250,7 @@ def read_audit(path: Path) -> AuditInput:
     """Read an audit file. Raises: InputError."""
     document = read_with_schema(path, "audit", MAX_FILE)
     chain_id = chain_id_of(document["chain"])
-    genesis = [_genesis_chain(entry) for entry in document["genesis"]]
+    genesis = _genesis(path, document)
     if "origin" in document:
         origin: GenesisChain | Certificate = _certificate(path, ("origin",), document["origin"])
     else:
@@ -223,12 +258,32 @@ def read_audit(path: Path) -> AuditInput:
         if not found:
             raise InputError(path, "chain", "expected a chain of genesis, or the key 'origin'")
         origin = found[0]
-    blocks = _certificates(path, "blocks", document)
-    return AuditInput(_context(path, document), chain_id, origin, blocks, _certificates(path, "evidence", document))
+    context = _context(path, document)
+    trusted = _trusted(document["crypto"], origin, context.committee)
+    blocks, evidence = (_certificates(path, key, document) for key in ("blocks", "evidence"))
+    return AuditInput(trusted, context, chain_id, origin, blocks, evidence)
 
 
-def _genesis_chain(entry: dict[str, Any]) -> GenesisChain:
-    return GenesisChain(chain_id_of(entry["id"]), bytes.fromhex(entry["owner"]), Balance(entry["balance"]))
+def _genesis(path: Path, document: dict[str, Any]) -> list[GenesisChain]:
+    found: dict[str, GenesisChain] = {}
+    for entry in document["genesis"]:
+        name = entry["id"]
+        if name in found:
+            raise InputError(path, "genesis", f"expected each chain once, found chain {name} twice")
+        found[name] = GenesisChain(chain_id_of(name), bytes.fromhex(entry["owner"]), Balance(entry["balance"]))
+    return list(found.values())
+
+
+def _trusted(crypto: str, origin: GenesisChain | Certificate, committee: Committee) -> Trusted:
+    kind = GENESIS if isinstance(origin, GenesisChain) else CREATION
+    total = committee.total
+    return Trusted(crypto, kind, len(committee.weights), total, quorum_threshold(total), committee_digest(committee))
+
+
+def committee_digest(committee: Committee) -> str:
+    """Return the SHA3-256 of the lines `key weight` (the key in hexadecimal), sorted by key."""
+    lines = (f"{key.hex()} {weight}\n" for key, weight in sorted(committee.weights.items()))
+    return sha3_256("".join(lines).encode()).hexdigest()
 
 
 def _context(path: Path, document: dict[str, Any]) -> Context:

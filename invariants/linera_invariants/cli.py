@@ -1,13 +1,16 @@
 """The command line: `linera-reference COMMAND`.
 
 Exit codes: 0 what was asked holds; 1 a violation or divergence was found, or a figure missed its bound; 2 the input or
-the usage is wrong; 130 interrupted. Results go to standard output, everything else to standard error. With `--json`,
-standard output carries exactly one JSON document (spec/schemas/report.schema.json).
+the usage is wrong, or the result cannot be written; 130 interrupted; 141 nobody reads the result. Results go to
+standard output, everything else to standard error. With `--json`, standard output carries exactly one JSON document
+(spec/schemas/report.schema.json).
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from difflib import get_close_matches
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from .verify import VerifyReport
 
 P = ParamSpec("P")
+
+UNREAD = 141
+"""Exit code of a program that a broken pipe ends: 128 + SIGPIPE."""
 
 app = typer.Typer(
     name="linera-reference",
@@ -94,11 +100,11 @@ def run(
 ) -> int:
     """Play scenarios, checking every predicate after every action, and tell what happened."""
     from .play import play_scenario
-    from .scenarios import find_scenario, read_scenario
+    from .scenarios import read_scenario
 
     output = Output(as_json, quiet, verbose)
     check_choice("--crypto", crypto, ("ed25519", "ideal"))
-    files = [read_scenario(find_scenario(name)) for name in scenarios]
+    files = [read_scenario(scenario_file(name)) for name in scenarios]
     if export_audit is not None and len(files) > 1:
         raise UsageError("--export-audit: expected one scenario")
     with output.progress("steps", sum(len(scenario.steps) for scenario in files)) as progress:
@@ -112,6 +118,18 @@ def run(
     if output.as_json:
         output.document("run", code, scenarios=[result.to_json() for result in results])
     return code
+
+
+def scenario_file(name: str) -> Path:
+    """Return the file that a word means."""
+    from .scenarios import find_scenario, shipped_scenarios
+
+    path = find_scenario(name)
+    if path.suffix or path.exists():
+        return path
+    close = get_close_matches(name, [shipped.stem for shipped in shipped_scenarios()], n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(close)}?" if close else "expected one like 01-tour"
+    raise UsageError(f"{name!r}: no such file, and no shipped scenario of that name: {hint}")
 
 
 def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None:
@@ -227,6 +245,8 @@ def audit(
         output.document("audit", code, audits=[result.to_json() for result in results])
     for result in results:
         show_audit(output, result)
+        for sentence in result.trusted.sentences():
+            output.tell(f"  {sentence}")
     return code
 
 
@@ -240,9 +260,9 @@ def show_audit(output: Output, result: "AuditResult") -> None:
         output.say(f"{place}: {show_rejection(result.rejected)}", style="red")
     else:
         output.say(f"{result.file}: chain {result.chain}: established from {checked}")
-        for name, value in result.to_json().items():
-            if name in {"height", "block_hash", "state_hash", "owner", "balance"}:
-                output.tell(f"  {name.replace('_', ' '):10}  {'closed' if value is None else value}")
+        for name, value in ({} if result.audited is None else result.established(result.audited)).items():
+            missing = "closed" if name == "owner" else "none"
+            output.tell(f"  {name.replace('_', ' '):10}  {missing if value is None else value}")
 
 
 # --- explain, matrix ---------------------------------------------------------------------------------------------
@@ -251,22 +271,24 @@ def show_audit(output: Output, result: "AuditResult") -> None:
 @app.command()
 @guarded
 def explain(
-    words: Annotated[list[str], typer.Argument(metavar="ID", help="A clause, decision, line, statement or reason.")],
+    words: Annotated[list[str], typer.Argument(metavar="ID", help="Clauses, decisions, lines, statements, reasons.")],
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Show a clause, statement, decision, algorithm line or reason with everything that is linked to it."""
-    from .explain import explain as find
+    """Show clauses, statements, decisions, algorithm lines or reasons with everything that is linked to them."""
+    from .explain import explain_all
 
     output = Output(as_json, quiet, verbose)
-    found = find(" ".join(words))
+    results = explain_all(words)
     if output.as_json:
-        output.document("explain", HOLDS, result=found.to_json())
-    elif quiet:
-        output.say(f"{found.id}: {found.title}")
-    else:
-        found.render(output.out)
+        output.document("explain", HOLDS, results=[found.to_json() for found in results])
+        return HOLDS
+    for found in results:
+        if quiet:
+            output.say(f"{found.id}: {found.title}")
+        else:
+            found.render(output.out)
     return HOLDS
 
 
@@ -302,7 +324,8 @@ def matrix(
     render_problems(problems, output.out)
     if report is not None:
         report.render(output.out)
-    output.say("the matrix has gaps" if failing else f"{counted(len(found.rows), 'clause')}: no gap found")
+    passed = "no gap found" if check or mutants else "--check looks for gaps"
+    output.say("the matrix has gaps" if failing else f"{counted(len(found.rows), 'clause')}: {passed}")
     return code
 
 
@@ -387,18 +410,42 @@ def program(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the program. A wrong usage leaves one JSON document, too, where one was asked for."""
+    """Run the program to its exit code; output that nobody reads or that cannot be written is no violation."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a poor terminal is no reason to fail
     try:
+        code = invoke(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = UNREAD
+        discard_output()
+    except OSError as error:
+        code = UNUSABLE
+        discard_output()
+        with suppress(OSError):
+            Output().complain(str(error))
+    raise SystemExit(code)
+
+
+def invoke(given: list[str]) -> int:
+    """Run a command. A wrong usage leaves one JSON document, too, where one was asked for. Raises: OSError."""
+    try:
         app(given, prog_name="linera-reference")
-    except Done:
-        raise
+    except Done as done:
+        return int(done.code or HOLDS)
     except SystemExit as stop:
+        if isinstance(stop.__context__, OSError):  # rich and typer turn a broken pipe into exit code 1
+            raise stop.__context__ from None
         if stop.code == UNUSABLE and "--json" in given:
             message = "the usage is wrong: see standard error"
             Output(as_json=True).document("", UNUSABLE, error={"message": message})
-        raise
-    raise SystemExit(HOLDS)
+        return int(stop.code or HOLDS)
+    return HOLDS
+
+
+def discard_output() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter does not fail on it at its end."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

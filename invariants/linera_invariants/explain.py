@@ -76,6 +76,13 @@ def explain(name: str, matrix: Matrix | None = None) -> Explanation:
     return _explanation(matrix, found)
 
 
+def explain_all(words: Iterable[str]) -> list[Explanation]:
+    """Explain some IDs in turn; the words `claim 5` are one of them. Raises: UsageError, SpecError."""
+    names = re.sub(r"(?i)\b(claim) (?=[1-9](?: |$))", r"\1-", " ".join(words)).split()
+    matrix = build_matrix()
+    return [explain(name, matrix) for name in names or [""]]
+
+
 Explained = Clause | Decision | AlgorithmLine | Statement | ReasonLink
 
 

@@ -7,6 +7,7 @@ checked before a schema is, and a schema before any value is used.
 import json
 import os
 import re
+import stat
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
@@ -112,17 +113,29 @@ def read_with_schema(path: Path, schema: str, limit: int = MEBIBYTE) -> dict[str
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing."""
+    """Write a whole regular file or nothing; a symbolic link stays, and the file it leads to is written."""
     with _system_errors(path, "a writable place"):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = _regular_target(path)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             temporary.chmod(0o644)
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _regular_target(path: Path) -> Path:
+    """Return where a path leads: to a regular file, or to nothing yet. Raises: InputError, OSError."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        regular = True
+    if not regular:
+        raise InputError(path, "file", "expected a regular file or none, found something else")
+    return path.resolve()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ step asks only about the parts that the step changed, since a predicate of that 
 have become worse.
 """
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from importlib import import_module
@@ -105,13 +106,25 @@ def chosen(names: Names, *scopes: Scope) -> Iterator[Predicate]:
 
 def check_state(network: Network, world: World, names: Names = None) -> list[Violation]:
     """Judge a world in full."""
-    return _check(network, world, _everything(world), names)
+    return _check(network, world, _everything(world), names, Counter())
 
 
-def check_step(network: Network, before: World, step: Step, after: World, names: Names = None) -> list[Violation]:
-    """Judge a step, and the world after it where the step changed it."""
-    found = _check(network, after, _changes(before, step, after), names) if after is not before else []
+def check_step(
+    network: Network,
+    before: World,
+    step: Step,
+    after: World,
+    names: Names = None,
+    counts: Counter[str] | None = None,
+) -> list[Violation]:
+    """Judge a step, and the world after it where the step changed it.
+
+    ``counts`` is told, per statement, about how many parts its predicates were asked.
+    """
+    counts = Counter() if counts is None else counts
+    found = _check(network, after, _changes(before, step, after), names, counts) if after is not before else []
     for judge in chosen(names, "step"):
+        counts[judge.statement] += 1
         found += judge.function(network, before, step, after)
     return found
 
@@ -125,9 +138,10 @@ Parts: TypeAlias = dict[Scope, list[tuple[Any, ...]]]
 """For each scope, the parts of a world to ask about, as further arguments of a predicate."""
 
 
-def _check(network: Network, world: World, parts: Parts, names: Names) -> list[Violation]:
+def _check(network: Network, world: World, parts: Parts, names: Names, counts: Counter[str]) -> list[Violation]:
     found: list[Violation] = []
     for judge in chosen(names, *parts):
+        counts[judge.statement] += len(parts[judge.scope])
         for part in parts[judge.scope]:
             found += judge.function(network, world, *part)
     return found

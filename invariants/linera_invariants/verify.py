@@ -9,7 +9,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,6 +30,7 @@ from .machines.places import places
 from .mutation import applied, broken
 from .peer import PeerReport, Status, replay_all
 from .play import Run, ScenarioResult, play_scenario
+from .predicates.liveness import settled, subjects
 from .processes import worker_pool
 from .reports import counted
 from .scenarios import SCHEMES, read_scenario, shipped_scenarios
@@ -65,12 +66,12 @@ class Verdict(Enum):
 
 WITNESSES: Mapping[str, tuple[str, ...]] = {
     "C1": ("block committed", "batch delivered", "equivocation", "certificate with a Byzantine vote"),
-    "C2": ("block committed", "chain created", "goals checked"),
-    "C3": ("batch delivered", "anticipation reconciled", "goals checked"),
+    "C2": ("block committed", "chain created", "lagging copy caught up"),
+    "C3": ("batch delivered", "undelivered message settled", "owed message settled"),
     "C4": ("block committed", "key changed", "rejected: INVALID_OWNER"),
     "C5": ("chain audited",),
-    "C6": ("certificate formed", "goals checked"),
-    "C7": ("vote", "vote repeated", "goals checked"),
+    "C6": ("certificate formed", "open proposal finished"),
+    "C7": ("vote", "vote repeated", "open proposal finished", "owed message settled"),
 }
 """What must have happened, or a claim was never put to the test."""
 
@@ -172,11 +173,11 @@ def exercised(run: Run) -> tuple[Counter[str], Counter[str]]:
     for step in run.driver.trace:
         after = step.outcome.state if isinstance(step.outcome, Accepted) else before
         reached.update(places(network, before, step, after))
-        scopes = {"step"} if after is before else {"step", "state", "validator", "cell", "certificate", "vote"}
-        checked.update({p.statement for p in registry.predicates().values() if p.scope in scopes})
+        registry.check_step(network, before, step, after, counts=checked)
         before = after
-    reached["goals checked"] = 1
-    checked.update({p.statement for p in registry.predicates().values() if p.scope == "goal"})
+    cases = subjects(before)
+    checked.update(cases)
+    reached.update(settled(cases))
     return reached, checked
 
 
@@ -381,12 +382,7 @@ def totals(scenarios: Iterable[ScenarioReport], machines: Iterable[MachineResult
     for result in machines:
         checked.update(result.checked)
         reached.update(result.counters)
-        checked.update({name: result.counters.get("goals checked", 0) for name in _goals()})
     return checked, reached
-
-
-def _goals() -> set[str]:
-    return {predicate.statement for predicate in registry.predicates().values() if predicate.scope == "goal"}
 
 
 def summarize(name: str, results: Iterable[MachineResult]) -> MachineSummary:
@@ -406,17 +402,14 @@ def summarize(name: str, results: Iterable[MachineResult]) -> MachineSummary:
 
 def all_findings(
     scenarios: Iterable[ScenarioReport],
-    machines: Iterable[MachineResult],
+    machines: Sequence[MachineResult],
     variants: Iterable[BrokenReport],
     peer: PeerReport,
 ) -> Iterator[Finding]:
     """Collect everything that should not be."""
     for report in scenarios:
         yield from scenario_findings(report)
-    for result in machines:
-        if result.failure is not None:
-            where, story = f"machine {result.name}, seed {result.seed}", tuple(result.failure.story)
-            yield Finding(where, result.failure.error, statement_in(result.failure.error), story)
+    yield from machine_findings(machines)
     for variant in variants:
         if variant.found is None:
             yield Finding(f"broken variant {variant.name}", f"machine {variant.machine} does not notice it")
@@ -425,6 +418,17 @@ def all_findings(
             yield Finding(f"peer vector {vector.vector}", vector.reason)
     for problem in registry.disagreements():
         yield Finding("statements", problem)
+
+
+def machine_findings(machines: Sequence[MachineResult]) -> Iterator[Finding]:
+    """Collect what machines found, and the places that all runs of one together never reached."""
+    for result in machines:
+        if result.failure is not None:
+            where, story = f"machine {result.name}, seed {result.seed}", tuple(result.failure.story)
+            yield Finding(where, result.failure.error, statement_in(result.failure.error), story)
+    for name in dict.fromkeys(result.name for result in machines):
+        for place in summarize(name, machines).missed:
+            yield Finding(f"machine {name}", f"it never reached: {place}")
 
 
 def scenario_findings(report: ScenarioReport) -> Iterator[Finding]:
@@ -466,7 +470,8 @@ def judge_claims(
             support = [verdicts[used] for used in claim.uses]
             witnesses = {place: reached.get(place, 0) for place in WITNESSES[name]}
             ways = {statement.verdict for statement in support}
-            tested = ways == {Verdict.TESTED} and all(witnesses.values())
+            # A finding that names no statement may concern any of them.
+            tested = ways == {Verdict.TESTED} and all(witnesses.values()) and None not in violated
             verdict = Verdict.TESTED if tested else Verdict.CLAIMED
             if name in violated or Verdict.VIOLATED in ways:
                 verdict = Verdict.VIOLATED

@@ -170,6 +170,8 @@ def chain_before(network: Network, world: World, block: Block) -> Chain:
     """
     if block.previous_hash is None:
         return chain_start(network, world, block.chain_id)
+    if block.previous_hash not in world.certificates:
+        raise LookupError(block.previous_hash)
     return _chain_after(network, Evidence(world.certificates), block.previous_hash)
 
 

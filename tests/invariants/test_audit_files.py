@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from hashlib import sha3_256
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,24 @@ def test_an_audit_agrees_with_every_correct_validator(tmp_path: Path, chain: str
 
 def test_ideal_signatures_are_audited_too(tmp_path: Path):
     run = play_scenario(read_scenario(find_scenario("01-tour")), "ideal")
-    assert audited(tmp_path, document(run=run)).holds
+    found = audited(tmp_path, document(run=run))
+    assert found.holds
+    assert found.trusted.crypto == "ideal"
+    assert "which anyone can forge" in found.trusted.sentences()[-1]
+
+
+@pytest.mark.parametrize(("chain", "origin"), [("0", "genesis"), ("0.0", "proof of creation")])
+def test_an_audit_names_what_it_trusts(tmp_path: Path, chain: str, origin: str):
+    content = document(chain)
+    content["committee"].reverse()
+    rows = sorted(f"{member['key']} {member['weight']}\n" for member in content["committee"])
+    digest = sha3_256("".join(rows).encode()).hexdigest()
+    found = audited(tmp_path, content)
+    committee = {"members": 4, "total": 4, "quorum": 3, "digest": digest}
+    assert found.to_json().items() >= {"crypto": "ed25519", "origin": origin, "committee": committee}.items()
+    first, second = found.trusted.sentences()
+    assert first.startswith(f"under the committee of 4 validators, N = 4, quorum 3, digest {digest}")
+    assert second.startswith(f"from the {origin} of the chain")
 
 
 def test_a_closed_and_archived_chain_is_audited_from_its_certificates(tmp_path: Path):
@@ -188,6 +206,7 @@ MALFORMED: dict[str, tuple[Tampering, str, str]] = {
     "missing file": (with_value("blocks", [{"file": "x.bcs"}]), "file", "a readable file"),
     "key twice": (lambda c: c["committee"].append(c["committee"][0]), "committee", "DUPLICATE_VALIDATOR"),
     "no weight": (lambda c: [m.update(weight=0) for m in c["committee"]], "committee", "EMPTY_COMMITTEE"),
+    "chain twice": (lambda c: c["genesis"].append(c["genesis"][0]), "genesis", "each chain once, found chain 0 twice"),
     "no origin": (lambda c: c.pop("origin"), "chain", "a chain of genesis"),
 }
 

@@ -1,6 +1,7 @@
 """The command line: exit codes, one JSON document, one message for bad input, nothing half written."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -122,6 +123,9 @@ def test_run_exports_nothing_from_a_failing_run(command: Command, tmp_path: Path
     [
         (["run", "missing.toml"], "missing.toml: file: expected a readable file"),
         (["run", TOUR, "missing.toml"], "missing.toml: file: expected a readable file"),
+        (["run", "99-none"], "no such file, and no shipped scenario of that name"),
+        (["run", "01-tuor"], "did you mean 01-tour"),
+        (["explain", "S1", "S99"], "unknown ID 'S99'"),
         (["run", TOUR, "--crypto", "rsa"], "--crypto: expected ed25519 or ideal"),
         (["run", TOUR, "--export-audit", "9", "{tmp}/x.json"], "chain 9: expected a chain that was created"),
         (["run", TOUR, "--export-audit", "zero", "{tmp}/x.json"], "chain: expected an identifier"),
@@ -169,6 +173,7 @@ def test_audit_establishes_or_refuses(command: Command, tmp_path: Path):
     assert ended.code == 0
     assert "chain 0.0: established from 2 blocks, 2 sender blocks" in ended.out
     assert "balance     68" in ended.out
+    assert "under the committee of 4 validators, N = 4, quorum 3, digest " in ended.out
     ended = command("audit", str(good), str(bad), "--jobs", "2")
     assert ended.code == 1
     assert "bad.json: chain 0.0: evidence: MISSING_CROSS_CHAIN_UPDATE" in ended.out
@@ -177,9 +182,18 @@ def test_audit_establishes_or_refuses(command: Command, tmp_path: Path):
     assert audits[0]["height"] == 2
 
 
+def test_a_chain_without_blocks_has_no_block_hash(command: Command, tmp_path: Path):
+    path = tmp_path / "audit.json"
+    command("run", TOUR, "--quiet", "--export-audit", "0", str(path))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"blocks": [], "evidence": []}))
+    ended = command("audit", str(path))
+    assert "block hash  none" in ended.out
+    assert "closed" not in ended.out
+
+
 # --- verify ------------------------------------------------------------------------------------------------------
 
-SHORT = [("scenarios", ("ideal",)), ("peer", ()), ("machine", ("ordered-inbox", 1, "ideal", 5))]
+SHORT = [("scenarios", ("ideal",)), ("peer", ()), ("machine", ("ordered-inbox", 1, "ideal", 300))]
 
 
 def test_verify_prints_a_verdict_for_each_claim(command: Command, monkeypatch: pytest.MonkeyPatch):
@@ -232,12 +246,15 @@ def test_interrupting_the_real_program():
 def test_explain(command: Command):
     assert "WP-2.6-INBOX-ADD" in command("explain", "wp-2.6-inbox-add").out
     assert command("explain", "claim", "5", "--quiet").out.startswith("WP-3.3-CLAIM-5: ")
-    assert command("explain", "S1", "--json").document["result"]["id"] == "S1"
+    assert command("explain", "S1", "--json").document["results"][0]["id"] == "S1"
+    several = command("explain", "s1", "claim", "5", "C5", "--json").document["results"]
+    assert [found["id"] for found in several] == ["S1", "WP-3.3-CLAIM-5", "C5"]
 
 
 def test_matrix(command: Command, monkeypatch: pytest.MonkeyPatch):
     problem = matrix.Problem("made up", "WP-2.1-OWNER-PROPOSES", "a gap", "file", 1)
     assert "result" in command("matrix", "--json").document
+    assert command("matrix", "--quiet").out.endswith("clauses: --check looks for gaps\n")
     monkeypatch.setattr(matrix, "check_matrix", lambda _: [])
     assert "no gap found" in command("matrix", "--check").out
     monkeypatch.setattr(matrix, "check_matrix", lambda _: [problem])
@@ -312,3 +329,25 @@ def test_the_installed_program():
     ended = subprocess.run(program, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "error: missing.toml: file: expected a readable file, found: no such file or directory\n"
+
+
+MAIN = [sys.executable, "-c", "from linera_invariants.cli import main; main()"]
+
+
+@pytest.mark.parametrize("arguments", [["explain", "S1"], ["run", TOUR], ["run", TOUR, "--json"], ["--help"]])
+def test_a_reader_that_leaves_is_no_violation(arguments: list[str]):
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([*MAIN, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+@pytest.mark.parametrize("arguments", [["run", TOUR, "--json"], ["run", TOUR, "-q"], ["--help"]])
+def test_a_full_disk_is_one_message(arguments: list[str]):
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([*MAIN, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert "No space left on device" in ended.stderr

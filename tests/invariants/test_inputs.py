@@ -1,6 +1,7 @@
 """Bad input: one clear message that names file, place and expectation, whatever is wrong with a file."""
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -314,6 +315,33 @@ def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     write_atomically(target, b"new")
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_writing_follows_a_link(tmp_path: Path):
+    target, link = written(tmp_path, "report.json", "old"), tmp_path / "link.json"
+    link.symlink_to(target)
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    target.unlink()
+    write_atomically(link, b"newer")
+    assert target.read_text() == "newer"
+    assert sorted(tmp_path.iterdir()) == [link, target]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_only_a_regular_file_is_replaced(tmp_path: Path):
+    pipe, link, loop = (tmp_path / name for name in ("pipe", "link", "loop"))
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    loop.symlink_to(loop)
+    for path in (pipe, link, tmp_path):
+        with pytest.raises(InputError, match="a regular file or none"):
+            write_atomically(path, b"new")
+    with pytest.raises(InputError, match="a writable place"):
+        write_atomically(loop, b"new")
+    assert pipe.is_fifo()
+    assert sorted(tmp_path.iterdir()) == [link, loop, pipe]
 
 
 def test_writing_into_nowhere(tmp_path: Path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from linera_invariants.driver import Driver, Step
-from linera_invariants.registry import Predicate, check_step, predicates
+from linera_invariants.registry import check_step
 from linera_invariants.story import Event, Remark, tell
 from linera_invariants.views import short
 from linera_reference.application import Balance, Token
@@ -96,8 +96,7 @@ class NetworkMachine(Machine):
             self.count(place)
         self.compare_effects(before, step)
         self.compare_archive(before, step)
-        violations = check_step(self.network, before, step, after)
-        self.session.checked.update(_asked(after is not before))
+        violations = check_step(self.network, before, step, after, counts=self.session.checked)
         if violations:
             raise Violated(self.named("; ".join(f"{v.statement}: {v.detail}" for v in violations)))
 
@@ -226,15 +225,6 @@ class NetworkMachine(Machine):
             if not answers and isinstance(outcome, Accepted):
                 for request in outcome.outputs:
                     self.deliver(key, request)
-
-
-def _asked(changed: bool) -> list[str]:
-    """Return the statements that a step was judged by."""
-
-    def asked(judge: Predicate) -> bool:
-        return judge.scope == "step" or (changed and judge.scope != "goal")
-
-    return sorted({judge.statement for judge in predicates().values() if asked(judge)})
 
 
 def make_network(

@@ -5,7 +5,8 @@ validators stay silent; nobody else interferes. Fairness is this: when nothing e
 its pending cross-chain requests again, and they arrive. The bounds follow from the world in which the strategy starts.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import accumulate
 
@@ -211,6 +212,34 @@ def inboxes_settle(network: Network, world: World) -> Iterator[Violation]:
             yield Violation("L6", f"{cell}: the messages that are owed do not arrive", driver.trace)
         if uploads(driver) > bound:
             yield Violation("L6", f"{cell}: {uploads(driver)} uploads, not {bound}", driver.trace)
+
+
+def subjects(world: World) -> Counter[str]:
+    """Count, per goal statement, the cases that it has something to say about in a world; without any it is vacuous."""
+    cells = list(changed_cells(None, world))
+    proposals = len(_open_requests(world))
+    behind = sum(not is_reached(view_of(world.validators[key]), goal) for _, key, goal in _chain_goals(world))
+    found = {
+        "L1": behind,
+        "L2": sum(1 for _ in _received(world)),
+        "L3": proposals,
+        "L4": behind,
+        "L5": sum(len(cell.chain.localized.outboxes) for cell in cells),
+        "L6": sum(not cell.chain.localized.owing.is_empty for cell in cells),
+        "L9": proposals,
+        "L10": len(world.requests),
+    }
+    return Counter(found)
+
+
+def settled(cases: Mapping[str, int]) -> dict[str, int]:
+    """Name what was brought about where all goals hold, by kind of case."""
+    return {
+        "lagging copy caught up": cases["L1"],
+        "open proposal finished": cases["L3"],
+        "undelivered message settled": cases["L5"],
+        "owed message settled": cases["L6"],
+    }
 
 
 # --- Proposals ---------------------------------------------------------------------------------------------------
