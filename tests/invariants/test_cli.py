@@ -229,7 +229,9 @@ def test_an_interruption_is_no_pass(command: Command, monkeypatch: pytest.Monkey
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs process groups")
 def test_interrupting_the_real_program():
-    program = [sys.executable, "-c", "from linera_invariants.cli import main; main(['verify', '--json'])"]
+    # A shell may start background jobs with interrupts ignored, and children inherit that.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = [sys.executable, "-c", f"{heed}; from linera_invariants.cli import main; main(['verify', '--json'])"]
     with subprocess.Popen(
         program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
