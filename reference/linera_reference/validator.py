@@ -129,12 +129,9 @@ def execute_certified(context: Context, chain: Chain, certificate: Certificate) 
     require(executed.block.height < MAX_U64, Reason.INVALID_BLOCK_HEIGHT)  # ALG2-23
     require(executed.block.previous_hash == last, Reason.INVALID_BLOCK_CHAINING, last)  # ALG2-24
     staged = execute_block(context, chain, executed.block)  # ALG2-25
-    require(
-        staged.executed.messages == executed.messages, Reason.INCORRECT_MESSAGES, staged.executed.messages
-    )  # ALG2-26
-    require(
-        staged.executed.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, staged.executed.state_hash
-    )  # ALG2-27
+    again = staged.executed
+    require(again.messages == executed.messages, Reason.INCORRECT_MESSAGES, again.messages)  # ALG2-26
+    require(again.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, again.state_hash)  # ALG2-27
     return staged, block_hash
 
 
