@@ -11,7 +11,7 @@ VERIFY_ARGS ?=
 DOCS_OUT := docs/_build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test coverage lint format types imports matrix docs lock clean
+.PHONY: help setup verify test coverage lint format types imports matrix docs crosshair lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,10 +48,16 @@ docs: setup ## the documentation site; a warning is an error
 	@$(BIN)/sphinx-build -W --keep-going -q -j 2 docs $(DOCS_OUT)
 	@echo "open $(DOCS_OUT)/index.html"
 
+crosshair: setup ## a third opinion on the leaf functions, where CrossHair is installed
+	@test -x $(BIN)/crosshair || { \
+	    echo "crosshair: not installed, and no part of CI: $(BIN)/python -m pip install crosshair-tool" >&2; exit 2; }
+	@$(BIN)/crosshair check --analysis_kind=asserts --per_condition_timeout=60 tests/invariants/proofs/leaves.py
+	@echo "crosshair: no counterexample found in the time that it had"
+
 lock: ## pin the newest packages again (needs uv)
-	@uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
-	    --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	    --upgrade --quiet --output-file requirements/lock.txt > /dev/null
+	@uv pip compile pyproject.toml --extra dev --extra docs --extra proofs --extra explorer \
+	    --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate --upgrade --quiet --output-file requirements/lock.txt > /dev/null
 
 clean: ## remove everything that was built, .venv included
 	@rm -rf $(VENV) build dist htmlcov coverage.xml .coverage docs/_build docs/_generated \

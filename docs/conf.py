@@ -40,6 +40,7 @@ python_maximum_signature_line_length = 100
 html_theme = "furo"
 html_title = f"linera-reference {release}"
 html_static_path = ["_static"]
+html_extra_path = ["_generated/viewer"]  # pages of traces, written before Sphinx looks for them
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import tracepages
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
@@ -119,7 +120,7 @@ def _summary(module: ModuleType) -> str:
 def generate(app: Sphinx, _config: Config) -> None:
     """Fill `_generated/` and remove the pages whose source is gone."""
     outdir = Path(app.srcdir, "_generated")
-    pages = _specification_pages(spec_root()) | _api_pages()
+    pages = _specification_pages(spec_root()) | _api_pages() | tracepages.pages()
     for name, text in pages.items():
         _write(outdir / name, text)
     expected = {outdir / name for name in pages} | set(docgen.generate(outdir))

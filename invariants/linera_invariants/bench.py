@@ -1,4 +1,4 @@
-"""Measured figures, each a ratio of two things timed in the same run on this machine."""
+"""Measured figures: ratios of two things timed in the same run; for the proofs, seconds and memory."""
 
 import gc
 import os
@@ -36,7 +36,10 @@ from linera_reference.validator import Genesis, GenesisChain, Input, Validator, 
 from linera_reference.validator import payload_of as payload
 
 from .audit_files import check_ahead
+from .errors import UsageError
 from .processes import worker_pool
+from .proofs import missing_solvers
+from .proofs.entries import theorems
 
 Progress: TypeAlias = Callable[[str], None]
 S = TypeVar("S")
@@ -335,4 +338,47 @@ def bench_scale(progress: Progress = lambda _: None, chains: int = 1_000_000, bl
     )
 
 
-BENCHES: dict[str, Callable[..., BenchResult]] = {"audit": bench_audit, "scale": bench_scale, "step": bench_step}
+# --- prove -------------------------------------------------------------------------------------------------------
+
+
+def bench_prove(progress: Progress = lambda _: None, names: Iterable[str] = ()) -> BenchResult:
+    """Prove everything with both solvers and the vacuity gate, then with Z3 alone."""
+    if missing := missing_solvers():
+        raise UsageError(f"{' and '.join(missing)}: not installed: install linera-reference[proofs]")
+    from .proofs.prover import Task, prove  # noqa: PLC0415 - needs the solvers
+
+    chosen = list(names) or list(theorems())
+    progress("proving with both solvers")
+    both = prove(chosen, Task(), lambda _: None)
+    progress("proving with Z3 alone")
+    alone = prove(chosen, Task(solvers=("z3",), gate=False), lambda _: None)
+    asked = [asked for found in both.proved.values() for asked in found.asked]
+    longest = {solver: [a.seconds for q in asked for a in q.answers if a.solver == solver] for solver in both.solvers}
+    return BenchResult(
+        "prove",
+        (
+            Figure("whole suite, both solvers", both.seconds, "s", "≤", 90),
+            Figure("memory of the workers", both.memory / 2**20, "MiB", "≤", 2048),
+            Figure("Z3 alone", alone.seconds, "s", "≤", 30),
+            Figure("longest query, Z3", max(longest["z3"]), "s", "≤", 5),
+            Figure("longest query, cvc5", max(longest["cvc5"]), "s", "≤", 30),
+            Figure("entries that fail", len({name for name, _, _ in both.failures()}), "entries", "≤", 0),
+            Figure("queries", len(asked), "queries"),
+        ),
+    )
+
+
+def bench_explore(progress: Progress = lambda _: None) -> BenchResult:
+    """The explorer against other model checkers, and what a state costs in memory."""
+    from .explorer.benchmark import bench_explore as run  # noqa: PLC0415 - it uses this module
+
+    return run(progress)
+
+
+BENCHES: dict[str, Callable[..., BenchResult]] = {
+    "audit": bench_audit,
+    "explore": bench_explore,
+    "prove": bench_prove,
+    "scale": bench_scale,
+    "step": bench_step,
+}

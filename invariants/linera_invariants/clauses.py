@@ -92,7 +92,10 @@ class AlgorithmLine:
 
 @frozen
 class Statement:
-    """A property with a stable name; its formal predicate is code. A claim has none: it rests on what it uses."""
+    """A property with a stable name; its formal predicate is code. A claim has none: it rests on what it uses.
+
+    ``unproved`` says which part of the sentence no theorem covers, where theorems prove only some of it.
+    """
 
     id: str
     title: str
@@ -102,6 +105,7 @@ class Statement:
     clauses: tuple[str, ...]
     file: str
     line: int
+    unproved: str = ""
 
 
 @frozen
@@ -332,7 +336,7 @@ def line_kind(text: str) -> LineKind:
 
 
 def read_statements(root: Path, path: Path) -> Iterator[Statement]:
-    """Yield the statements: tables `[[statement]]` with name, title, kind, sentence, uses and clauses."""
+    """Yield the statements: tables `[[statement]]` with name, title, kind, sentence, uses, clauses, and unproved."""
     file = shown(root, path)
     tables = read_tables(file, _text(root, path), "statement")
     if not tables:
@@ -365,14 +369,15 @@ def _toml(file: str, text: str) -> dict[str, Any]:
 
 
 def _statement(file: str, line: int, table: Mapping[str, Any]) -> Statement:
-    unknown = table.keys() - {"name", "title", "kind", "sentence", "uses", "clauses"}
+    unknown = table.keys() - {"name", "title", "kind", "sentence", "uses", "clauses", "unproved"}
     if unknown:
         raise SpecError(file, line, f"unknown keys: {', '.join(sorted(unknown))}")
     name, title, kind, sentence = (_string(file, line, table, key) for key in ("name", "title", "kind", "sentence"))
     if kind not in STATEMENT_KINDS:
         raise SpecError(file, line, f"{name}: the kind {kind!r} is none of {', '.join(STATEMENT_KINDS)}")
     uses, clauses = (_strings(file, line, table, key) for key in ("uses", "clauses"))
-    return Statement(name, title, kind, sentence, uses, clauses, file, line)
+    unproved = _string(file, line, table, "unproved") if "unproved" in table else ""
+    return Statement(name, title, kind, sentence, uses, clauses, file, line, unproved)
 
 
 def _string(file: str, line: int, table: Mapping[str, Any], key: str) -> str:

@@ -25,6 +25,8 @@ from .reports import HOLDS, INTERRUPTED, UNUSABLE, VIOLATED, Output, counted
 if TYPE_CHECKING:
     from .audit_files import AuditResult
     from .play import Run, ScenarioResult
+    from .proofs.code_mutants import MutantReport
+    from .proofs.prover import ProveReport
     from .verify import VerifyReport
 
 P = ParamSpec("P")
@@ -44,6 +46,8 @@ app = typer.Typer(
 )
 vectors = typer.Typer(help="Test vectors.", no_args_is_help=True)
 app.add_typer(vectors, name="vectors")
+traces = typer.Typer(help="Trace files.", no_args_is_help=True)
+app.add_typer(traces, name="trace")
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write the verdict only, and no progress.")]
@@ -74,7 +78,7 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
 
 def fail(flags: dict[str, Any], command: str, code: int, message: str, error: BaseException) -> int:
     """Say why a command has no result."""
-    output = Output(bool(flags.get("as_json")))
+    output = Output(flags.get("as_json") in {True, STDOUT})
     output.complain(message)
     if output.as_json:
         place = {name: getattr(error, name) for name in ("file", "place", "expectation") if hasattr(error, name)}
@@ -94,6 +98,7 @@ def run(
         tuple[str, Path] | None,
         typer.Option(metavar="CHAIN FILE", help="Write a file for `audit` about one chain, if the run holds."),
     ] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a file for `trace show`.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -101,18 +106,22 @@ def run(
     """Play scenarios, checking every predicate after every action, and tell what happened."""
     from .play import play_scenario
     from .scenarios import read_scenario
+    from .traces import write_trace
 
     output = Output(as_json, quiet, verbose)
     check_choice("--crypto", crypto, ("ed25519", "ideal"))
     files = [read_scenario(scenario_file(name)) for name in scenarios]
-    if export_audit is not None and len(files) > 1:
-        raise UsageError("--export-audit: expected one scenario")
+    for option, value in (("--export-audit", export_audit), ("--trace", trace)):
+        if value is not None and len(files) > 1:
+            raise UsageError(f"{option}: expected one scenario")
     with output.progress("steps", sum(len(scenario.steps) for scenario in files)) as progress:
         runs = [play_scenario(scenario, crypto, progress) for scenario in files]
     results = [played.result() for played in runs]
     code = HOLDS if all(result.holds for result in results) else VIOLATED
     if export_audit is not None and code == HOLDS:
         write_audit(runs[0], *export_audit)
+    if trace is not None:
+        write_trace(trace, runs[0].trace())
     for result in results:
         show_scenario(output, result)
     if output.as_json:
@@ -140,20 +149,25 @@ def check_choice(option: str, value: str | None, choices: Sequence[str]) -> None
 
 def show_scenario(output: Output, result: "ScenarioResult") -> None:
     """Tell one scenario and its verdict."""
-    from .story import is_aside
-
-    shown = [line for line in result.story if output.verbose or not is_aside(line)]
     output.tell(f"{result.title}\n", style="bold")
-    for line in shown:
-        output.tell(line)
-    if len(shown) < len(result.story):
-        hidden = counted(len(result.story) - len(shown), "message")
-        output.tell(f"      ({hidden} between chains not shown: --verbose)", style="dim")
-    output.tell()
+    show_story(output, result.story)
     for found in (*result.violations, *result.unmet):
         output.say(f"step {found.step}: {found.what}", style="red")
     facts = f"{counted(result.actions, 'action')} judged, {counted(result.expectations, 'expectation')}"
     output.say(f"{result.name} ({result.crypto}): {'holds' if result.holds else 'VIOLATED'}, {facts}")
+    output.tell()
+
+
+def show_story(output: Output, story: Sequence[str]) -> None:
+    """Tell a story, without the deliveries between chains unless every detail is asked for."""
+    from .story import is_aside
+
+    shown = [line for line in story if output.verbose or not is_aside(line)]
+    for line in shown:
+        output.tell(line)
+    if len(shown) < len(story):
+        hidden = counted(len(story) - len(shown), "message")
+        output.tell(f"      ({hidden} between chains not shown: --verbose)", style="dim")
     output.tell()
 
 
@@ -218,6 +232,135 @@ def show_verdicts(output: Output, report: "VerifyReport") -> None:
             output.tell(line)
     verdict = "every claim holds as far as it was tested" if report.holds else "VIOLATED"
     output.say(f"\n{verdict} ({report.seconds:.0f} s, seed {report.seed})", style="bold")
+
+
+# --- prove -------------------------------------------------------------------------------------------------------
+
+STDOUT = "-"
+"""The file name that stands for standard output."""
+
+
+@app.command()
+@guarded
+def prove(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[THEOREM]...", help="Theorems, or statements that they prove.")
+    ] = None,
+    solver: Annotated[str, typer.Option(help="z3, cvc5 or both; only both together prove.")] = "both",
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Ask under so many seeds of the solvers.")] = 1,
+    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the queries as SMT-LIB files.")] = None,
+    gate: Annotated[bool, typer.Option(help="Look for proofs that are worth nothing.")] = True,
+    mutants: Annotated[bool, typer.Option("--mutants", help="Break the proved functions: proofs must fail.")] = False,
+    as_json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document (-: to standard output).")
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Prove theorems about the shipped functions, for committees and histories of any size, in Z3 and in cvc5."""
+    from .proofs import missing_solvers
+    from .proofs.entries import closure, select, theorems
+
+    check_choice("--solver", solver, ("z3", "cvc5", "both"))
+    if missing := missing_solvers(solver):
+        raise UsageError(f"{' and '.join(missing)}: not installed: install linera-reference[proofs]")
+    from .proofs.export import check_folder
+    from .proofs.prover import Task
+    from .proofs.prover import prove as prove_all
+    from .proofs.queries import SOLVERS
+
+    output, chosen = Output(as_json == STDOUT, quiet, verbose), closure(select(names or ()))
+    if export is not None:
+        check_folder(export)
+    task = Task(solvers=tuple(s for s in SOLVERS if solver in {s, "both"}), seeds=seeds, gate=gate, texts=bool(export))
+    with output.progress("entries", sum(theorems()[name].has_proof for name in chosen)) as progress:
+        report = prove_all(chosen, task, progress)
+    show_proofs(output, report)
+    if not report.complete:
+        output.complain("interrupted: partial result, not a pass")
+    elif export is not None:
+        write_queries(output, export, report)
+    broken = break_functions(output, report.sound) if mutants and report.complete else None
+    holds = report.holds and (broken is None or broken.holds)
+    code = INTERRUPTED if not report.complete else HOLDS if holds else VIOLATED
+    if as_json is not None:
+        parts = {} if broken is None else {"mutants": broken.to_json()}
+        write_document(output, as_json, "prove", code, result=report.to_json(), **parts)
+    return code
+
+
+def show_proofs(output: Output, report: "ProveReport") -> None:
+    """Write the verdicts, and what failed."""
+    from .proofs.words import entry_rows, failure_lines, gate_lines, summary
+
+    columns = ("entry", "kind", "verdict", "queries", "z3 s", "cvc5 s", "gate")
+    if not output.quiet:
+        output.table("Theorems", columns, entry_rows(report, output.verbose))
+    for line in gate_lines(report, output.verbose):
+        output.tell(line, style="yellow")
+    for line in failure_lines(report):
+        output.say(line, style=None if line.startswith(" ") else "red")
+    output.say(summary(report), style="bold")
+
+
+def break_functions(output: Output, names: Sequence[str]) -> "MutantReport":
+    """Prove under mutants of the functions that some theorems speak of."""
+    from .proofs.code_mutants import attacks, run_mutants
+
+    tasks = attacks(names)
+    with output.progress("mutants", len(tasks)) as progress:
+        report = run_mutants(tasks, progress)
+    for line in report.lines():
+        output.say(line, style=None if line.startswith((" ", "code mutants")) else "red")
+    return report
+
+
+def write_queries(output: Output, folder: Path, report: "ProveReport") -> None:
+    """Export the queries of a run."""
+    from .proofs.export import export
+
+    output.tell(f"{folder}: {export(folder, report.proved):,} queries written")
+
+
+def write_document(output: Output, file: str, command: str, code: int, **content: Any) -> None:
+    """Write the one JSON document of a command to a file or to standard output."""
+    from .inputs import write_atomically
+    from .reports import document
+
+    if file == STDOUT:
+        output.document(command, code, **content)
+    else:
+        write_atomically(Path(file), document(command, code, **content).encode())
+
+
+# --- explore -----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def explore(
+    models: Annotated[list[str] | None, typer.Argument(help="Model files, or names of shipped ones.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Explore every shipped model.")] = False,
+    reduction: Annotated[bool, typer.Option(help="Merge states that differ by a renaming of validators.")] = True,
+    quick: Annotated[bool, typer.Option(help="Send only what is used: fewer states, same verdict.")] = False,
+    max_states: Annotated[int, typer.Option(min=1, help="States to keep, at most.")] = 10**9,
+    max_memory: Annotated[int, typer.Option(metavar="MIB", min=64, help="Resident memory, at most.")] = 4096,
+    as_json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document (-: to standard output).")
+    ] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the attack that was found.")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Visit every state of finite models, with the adversary inside; compare what comes out with what should."""
+    from .explorer.bounds import Bounds
+    from .explorer.command import explore_files, models_named
+    from .explorer.explore import Options
+
+    output = Output(as_json == STDOUT, quiet, verbose)
+    paths = models_named(models or [], everything)
+    options = Options(reduction, quick, Bounds(max_states, max_memory))
+    return explore_files(output, paths, options, None if as_json in {None, STDOUT} else Path(as_json), trace)
 
 
 # --- audit -------------------------------------------------------------------------------------------------------
@@ -348,7 +491,9 @@ def mutate(output: Output, changed: bool, base: str | None) -> Any:
 @app.command()
 @guarded
 def bench(
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="audit, scale or step; several are run in turn.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME", help="audit, explore, prove, scale or step; several are run in turn.")
+    ],
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -389,6 +534,50 @@ def peer(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
         if verbose or result.status is Status.FAILS:
             output.say(f"{result.vector}: {result.label}: {result.name}: {result.reason}".rstrip(": "))
     output.say(f"peer vectors: {'hold' if report.holds else 'DIVERGE'}")
+    return code
+
+
+# --- trace -------------------------------------------------------------------------------------------------------
+
+
+@traces.command("show")
+@guarded
+def show(
+    file: Annotated[Path, typer.Argument(help="A trace file (spec/schemas/trace.schema.json).")],
+    html: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a page to step through the run.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a picture for documents.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Tell the run of a trace file, and draw it. Exit code 1: it ends in a violation."""
+    from .inputs import write_atomically
+    from .traces import page_of, read_trace, story_of, subtitle, svg_of
+
+    output = Output(as_json, quiet, verbose)
+    document = read_trace(file)
+    outputs = [(out, draw) for out, draw in ((html, page_of), (svg, svg_of)) if out is not None]
+    places = [path.resolve() for path in (file, *(out for out, _ in outputs))]
+    if len(set(places)) < len(places):
+        raise UsageError("--html and --svg: expected files of their own")
+    for out, draw in outputs:
+        write_atomically(out, draw(document).encode())
+    events = document["events"]
+    violated = [event["statement"] for event in events if event["event"] == "violation"]
+    code, steps = VIOLATED if violated else HOLDS, sum(event["event"] == "step" for event in events)
+    if output.as_json:
+        written = [str(out) for out, _ in outputs]
+        output.document("trace show", code, title=document["title"], steps=steps, violated=violated, written=written)
+    output.tell(document["title"], style="bold")
+    output.tell(subtitle(document), style="dim")
+    if "broken" in document:
+        output.tell(f"Broken rule: {document['broken']['sentence']}", style="red")
+    output.tell()
+    show_story(output, story_of(document))
+    for out, _ in outputs:
+        output.say(f"written: {out}")
+    verdict = f"{', '.join(violated)} VIOLATED" if violated else "no violation"
+    output.say(f"{counted(steps, 'step')}: {verdict}")
     return code
 
 

@@ -1,4 +1,4 @@
-"""Pages of the documentation that are computed: symbols, reasons, statements, traceability, scenarios, peer vectors.
+"""Pages of the documentation that are computed: symbols, reasons, statements, theorems, matrix, scenarios, vectors.
 
 They are MyST Markdown for Sphinx. The same sources give the same bytes. Clauses, decisions, statements and reasons are
 link targets under their own IDs; code is linked by its Python name.
@@ -12,7 +12,10 @@ from typing import Final
 from linera_reference.notation import SYMBOLS
 
 from .clauses import AlgorithmLine, Clause, Statement
+from .docproofs import crosswalk_page, theorem_pages, theorems_page
+from .explorer.model import asked_by_models
 from .links import CodeLink, Marker, PredicateLink, ReasonLink, Test
+from .markdown import code, fold, page, plain, table, to, to_theorem
 from .matrix import Matrix, Row, build_matrix, check_matrix
 from .peer import Expectations, Vector, peer_folder, read_expectations, read_folder
 from .play import play_scenario
@@ -21,54 +24,20 @@ from .scenarios import OPERATIONS, STEPS, Scenario, read_scenario, shipped_scena
 from .sources import core_root, definitions, package
 from .verify import WITNESSES
 
-CORE: Final = "linera_reference"
-
 
 def generate(outdir: Path) -> tuple[Path, ...]:
     """Write every computed page; a page that would not change is left alone. Returns their paths."""
     matrix = build_matrix()
     outdir.mkdir(parents=True, exist_ok=True)
-    return tuple(_write(outdir / f"{name}.md", page(matrix)) for name, page in PAGES.items())
+    pages = {name: write(matrix) for name, write in PAGES.items()} | theorem_pages(matrix)
+    return tuple(_write(outdir / f"{name}.md", text) for name, text in pages.items())
 
 
 def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
     return path
-
-
-# --- Markdown ----------------------------------------------------------------------------------------------------
-
-
-def _plain(text: str) -> str:
-    """Make a text mean itself in Markdown, in a table as well."""
-    return re.sub(r"([\\`*_<>\[\]|$])", r"\\\1", " ".join(text.split()))
-
-
-def _to(name: str) -> str:
-    """Link to a clause, decision, statement or reason by its ID."""
-    return f"[{name}](#{name})"
-
-
-def _code(name: str, shown: str = "", base: str = CORE) -> str:
-    """Link to the API page of code, given as `module:name`."""
-    dotted = name.replace(":", ".")
-    return f"{{py:obj}}`{shown or dotted} <{base}.{dotted}>`"
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = (header, ("---",) * len(header), *rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-def _page(title: str, *parts: str) -> str:
-    return "\n".join([f"# {title}\n", *(f"{part.strip()}\n" for part in parts if part.strip())])
-
-
-def _fold(summary: str, items: Iterable[str]) -> str:
-    """Show a count that opens into a list, inside a table cell."""
-    found = list(items)
-    return f"<details><summary>{summary}</summary>{'<br>'.join(found)}</details>" if found else ""
 
 
 # --- Symbols -----------------------------------------------------------------------------------------------------
@@ -76,18 +45,18 @@ def _fold(summary: str, items: Iterable[str]) -> str:
 
 def symbols_page(_: Matrix) -> str:
     """The symbol table of the notation."""
-    rows = ((_symbol(symbol), _plain(meaning), _named(names)) for symbol, meaning, names in SYMBOLS)
-    about = f"How the notation of the chapters is written in the code. Data types follow {_to('WP-2.3-DATA-TYPE')}."
-    return _page("Symbols", about, _table(("Symbol", "Meaning", "In the code"), rows))
+    rows = ((_symbol(symbol), plain(meaning), _named(names)) for symbol, meaning, names in SYMBOLS)
+    about = f"How the notation of the chapters is written in the code. Data types follow {to('WP-2.3-DATA-TYPE')}."
+    return page("Symbols", about, table(("Symbol", "Meaning", "In the code"), rows))
 
 
 def _symbol(symbol: str) -> str:
-    return re.sub(r"\\?\^(\w+)", r"{sup}`\1`", _plain(symbol))
+    return re.sub(r"\\?\^(\w+)", r"{sup}`\1`", plain(symbol))
 
 
 def _named(names: str) -> str:
     """Link each of some names, such as `crypto.Scheme.hash` or a class of any module."""
-    return ", ".join(_code(_located(name), name) for name in names.split(", ")) if names != "None" else "`None`"
+    return ", ".join(code(_located(name), name) for name in names.split(", ")) if names != "None" else "`None`"
 
 
 def _located(name: str) -> str:
@@ -105,7 +74,7 @@ def _located(name: str) -> str:
 def reasons_page(matrix: Matrix) -> str:
     """Every reason: what it says, its clause, who rejects with it, and its place at each entry point."""
     points = entry_points(core_root())
-    return _page(
+    return page(
         "Reasons",
         _REASONS_ABOUT,
         "## By entry point",
@@ -132,32 +101,32 @@ rejects a value of the wrong range wherever this is first encoded or hashed.
 def _entry_point(point: EntryPoint) -> str:
     numbered = "\n".join(f"{number}. {_ranked(name)}" for number, name in enumerate(point.reasons, 1))
     kind = "" if point.is_transition else "\n\nRaises its rejections; used by itself and inside transitions."
-    return f"### {_function(point.name)}\n\n{_code(point.name)}{kind}\n\n{{.columns}}\n{numbered}\n"
+    return f"### {_function(point.name)}\n\n{code(point.name)}{kind}\n\n{{.columns}}\n{numbered}\n"
 
 
 def _ranked(name: str) -> str:
-    return f"those of {_code(name)}" if ":" in name else f"[`{name}`](#{name})"
+    return f"those of {code(name)}" if ":" in name else f"[`{name}`](#{name})"
 
 
 def _function(name: str) -> str:
-    return _plain(name.partition(":")[2])
+    return plain(name.partition(":")[2])
 
 
 def _reason(matrix: Matrix, reason: ReasonLink, points: Iterable[EntryPoint]) -> str:
     lines = [line.id for line in matrix.spec.lines.values() if line.reason == reason.name]
     ranks = (
-        f"{point.reasons.index(reason.name) + 1} in {_code(point.name, _short(point.name))}"
+        f"{point.reasons.index(reason.name) + 1} in {code(point.name, _short(point.name))}"
         for point in points
         if reason.name in point.reasons
     )
     facts = {
-        "clause": _to(reason.clause) if reason.clause else "",
+        "clause": to(reason.clause) if reason.clause else "",
         "rejects": ", ".join(_raiser(matrix, name) for name in reason.raised),
         "lines": ", ".join(f"`{line}`" for line in lines),
         "place": ", ".join(ranks),
     }
     known = "\n".join(f"* {name}: {text}" for name, text in facts.items() if text)
-    return f"({reason.name})=\n### {_plain(reason.name)}\n\n{_plain(reason.sentence)}\n\n{known}\n"
+    return f"({reason.name})=\n### {plain(reason.name)}\n\n{plain(reason.sentence)}\n\n{known}\n"
 
 
 def _short(name: str) -> str:
@@ -166,7 +135,7 @@ def _short(name: str) -> str:
 
 def _raiser(matrix: Matrix, name: str) -> str:
     """Link a public function; a private one has no page."""
-    return _code(name) if any(link.name == name for link in matrix.code) else f"`{name.replace(':', '.')}`"
+    return code(name) if any(link.name == name for link in matrix.code) else f"`{name.replace(':', '.')}`"
 
 
 # --- Statements --------------------------------------------------------------------------------------------------
@@ -177,11 +146,11 @@ def statements_page(matrix: Matrix) -> str:
     known = matrix.spec.statements.values()
     claims = [statement for statement in known if statement.kind == "claim"]
     others = [statement for statement in known if statement.kind != "claim"]
-    return _page(
+    return page(
         "Statements",
         _STATEMENTS_ABOUT,
         "## The seven claims",
-        _table(_CLAIM_HEADER, (_claim_row(matrix, claim) for claim in claims)),
+        table(_CLAIM_HEADER, (_claim_row(matrix, claim) for claim in claims)),
         "## All statements",
         *(_statement(matrix, statement) for statement in (*claims, *others)),
     )
@@ -199,10 +168,10 @@ _CLAIM_HEADER = ("Claim", "Rests on", "Not counted as tested unless it met", "Es
 
 
 def _claim_row(matrix: Matrix, claim: Statement) -> tuple[str, ...]:
-    witnesses = _plain(", ".join(WITNESSES.get(claim.id, ())))
+    witnesses = plain(", ".join(WITNESSES.get(claim.id, ())))
     return (
-        f"{_to(claim.id)} {_plain(claim.title)}",
-        " ".join(map(_to, claim.uses)),
+        f"{to(claim.id)} {plain(claim.title)}",
+        " ".join(map(to, claim.uses)),
         witnesses,
         established(matrix, claim),
     )
@@ -212,35 +181,46 @@ def established(matrix: Matrix, statement: Statement) -> str:
     """Return the word for how a statement is established: of a claim, that of the weakest statement it rests on."""
     if statement.kind == "claim":
         words = [established(matrix, matrix.spec.statements[name]) for name in statement.uses]
-        return "Tested" if words and set(words) == {"Tested"} else "Claimed"
-    judged = any(link.statement == statement.id for link in matrix.predicates)
-    return "Tested" if judged else "Claimed"
+        return max(words, key=_WORDS.index, default="Claimed")
+    if not statement.unproved and any(statement.id in theorem.proves for theorem in matrix.theorems):
+        return "Proved"
+    if all(link.statement != statement.id for link in matrix.predicates):
+        return "Claimed"
+    return "Exhausted" if statement.id in asked_by_models() else "Tested"
+
+
+_WORDS = ("Proved", "Exhausted", "Tested", "Claimed")
+"""The strongest first."""
 
 
 def _statement(matrix: Matrix, statement: Statement) -> str:
     others = matrix.spec.statements.values()
     facts = {
         "established": established(matrix, statement),
-        "clauses": ", ".join(map(_to, statement.clauses)),
-        "uses": ", ".join(map(_to, statement.uses)),
-        "used by": ", ".join(_to(other.id) for other in others if statement.id in other.uses),
+        "clauses": ", ".join(map(to, statement.clauses)),
+        "not proved of it": plain(statement.unproved),
+        "uses": ", ".join(map(to, statement.uses)),
+        "used by": ", ".join(to(other.id) for other in others if statement.id in other.uses),
         "predicate": ", ".join(_predicate(link) for link in matrix.predicates if link.statement == statement.id),
+        "theorems": ", ".join(
+            to_theorem(theorem.name) for theorem in matrix.theorems if statement.id in theorem.proves
+        ),
     }
     known = "\n".join(f"* {name}: {text}" for name, text in facts.items() if text)
-    title = f"{statement.id}: {_plain(statement.title)}"
-    return f"({statement.id})=\n### {title}\n\n*{statement.kind}*\n\n{_plain(statement.sentence)}\n\n{known}\n"
+    title = f"{statement.id}: {plain(statement.title)}"
+    return f"({statement.id})=\n### {title}\n\n*{statement.kind}*\n\n{plain(statement.sentence)}\n\n{known}\n"
 
 
 def _predicate(link: PredicateLink) -> str:
-    return _code(link.function, link.function.rpartition(".")[2].replace(":", "."), "linera_invariants")
+    return code(link.function, link.function.rpartition(".")[2].replace(":", "."), "linera_invariants")
 
 
 # --- Traceability ------------------------------------------------------------------------------------------------
 
 
 def matrix_page(matrix: Matrix) -> str:
-    """The table clause, code, statement and predicate, test; below it the lines of the algorithms."""
-    return _page(
+    """The table clause, code, statement and predicate, theorem, test; below it the lines of the algorithms."""
+    return page(
         "Traceability",
         _MATRIX_ABOUT,
         _matrix_counts(matrix),
@@ -253,9 +233,9 @@ def matrix_page(matrix: Matrix) -> str:
 
 
 _MATRIX_ABOUT = """
-Which code implements a clause, which statements and predicates formalize it, and which tests name it. The table is
-computed from the decorators and comments of the code and the marks of the tests. `linera-reference matrix --check`
-fails when something is missing or stale, and `linera-reference explain ID` shows one row in full. The code of a
+Which code implements a clause, which statements and predicates formalize it, which theorems and tests name it. The
+table is computed from the decorators and comments of the code and the marks of the tests. When something is missing or
+stale, `linera-reference matrix --check` fails; `linera-reference explain ID` shows one row in full. The code of a
 property is the predicate of its statement.
 """
 
@@ -281,29 +261,30 @@ def _by_section(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
 
 
 def _chapter(section: str, rows: Iterable[Row]) -> str:
-    table = _table(("Clause", "Code", "Statements", "Tests"), map(_matrix_row, rows))
-    return f"## Section {section}\n\n{table}"
+    cells = table(("Clause", "Code", "Statements", "Theorems", "Tests"), map(_matrix_row, rows))
+    return f"## Section {section}\n\n{cells}"
 
 
 def _matrix_row(row: Row) -> tuple[str, ...]:
-    return _clause_cell(row.clause), _code_cell(row.code), _statement_cell(row), _tests_cell(row.tests)
+    theorems = "<br>".join(to_theorem(theorem.name) for theorem in row.theorems)
+    return _clause_cell(row.clause), _code_cell(row.code), _statement_cell(row), theorems, _tests_cell(row.tests)
 
 
 def _clause_cell(clause: Clause) -> str:
-    return f"{_to(clause.id)}<br>{_plain(clause.title)} *({clause.kind.value})*"
+    return f"{to(clause.id)}<br>{plain(clause.title)} *({clause.kind.value})*"
 
 
 def _code_cell(links: Iterable[CodeLink]) -> str:
-    return "<br>".join(_code(link.name) for link in links)
+    return "<br>".join(code(link.name) for link in links)
 
 
 def _statement_cell(row: Row) -> str:
-    return _fold(" ".join(map(_to, row.statements)), map(_predicate, row.predicates))
+    return fold(" ".join(map(to, row.statements)), map(_predicate, row.predicates))
 
 
 def _tests_cell(tests: Iterable[Test]) -> str:
-    names = [f"{Path(test.file).stem}: {_plain(_short(test.name.replace('::', ':', 1)))}" for test in tests]
-    return _fold(str(len(names)), names)
+    names = [f"{Path(test.file).stem}: {plain(_short(test.name.replace('::', ':', 1)))}" for test in tests]
+    return fold(str(len(names)), names)
 
 
 def _by_heading(matrix: Matrix) -> Mapping[str, list[AlgorithmLine]]:
@@ -316,16 +297,16 @@ def _by_heading(matrix: Matrix) -> Mapping[str, list[AlgorithmLine]]:
 def _algorithm(heading: str, lines: Iterable[AlgorithmLine], markers: Iterable[Marker]) -> str:
     marked = list(markers)
     rows = ((f"`{line.id}`", f"`{line.text.strip()}`".replace("|", r"\|"), _places(line, marked)) for line in lines)
-    return f"### {_plain(heading)}\n\n{_table(('Line', 'Says', 'Code'), rows)}"
+    return f"### {plain(heading)}\n\n{table(('Line', 'Says', 'Code'), rows)}"
 
 
 def _places(line: AlgorithmLine, markers: Iterable[Marker]) -> str:
-    return "<br>".join(_code(marker.function) for marker in markers if marker.id == line.id)
+    return "<br>".join(code(marker.function) for marker in markers if marker.id == line.id)
 
 
 def _missing(matrix: Matrix) -> str:
     problems = check_matrix(matrix)
-    return "\n".join(["## Missing", "", *(f"* {_plain(str(problem))}" for problem in problems)]) if problems else ""
+    return "\n".join(["## Missing", "", *(f"* {plain(str(problem))}" for problem in problems)]) if problems else ""
 
 
 # --- Scenarios ---------------------------------------------------------------------------------------------------
@@ -333,14 +314,14 @@ def _missing(matrix: Matrix) -> str:
 
 def scenarios_page(_: Matrix) -> str:
     """Each scenario as it was played with ideal signatures, and the steps that scenario files may contain."""
-    return _page(
+    return page(
         "Scenarios",
         _SCENARIOS_ABOUT,
         *(_scenario(read_scenario(path)) for path in shipped_scenarios()),
         "## Steps and operations",
         "The full format is `spec/schemas/scenario.schema.json`.",
-        _table(("`do` of a step", "What it does"), _described(STEPS)),
-        _table(("`do` of an operation", "What it does"), _described(OPERATIONS)),
+        table(("`do` of a step", "What it does"), _described(STEPS)),
+        table(("`do` of an operation", "What it does"), _described(OPERATIONS)),
     )
 
 
@@ -353,18 +334,18 @@ Ed25519 keys. Indented lines tell the deliveries between chains inside a validat
 
 def _scenario(scenario: Scenario) -> str:
     result = play_scenario(scenario, "ideal").result()
-    clauses = f"Shows {', '.join(map(_to, scenario.clauses))}." if scenario.clauses else ""
+    clauses = f"Shows {', '.join(map(to, scenario.clauses))}." if scenario.clauses else ""
     verdict = "holds" if result.holds else "**does not hold**"
     counts = f"{result.actions} actions, {result.certificates} certificates, {result.expectations} expectations"
     story = "\n".join(result.story)
-    parts = (_plain(scenario.title) + ".", _plain(scenario.about), clauses, f"{counts}: {verdict}.")
+    parts = (plain(scenario.title) + ".", plain(scenario.about), clauses, f"{counts}: {verdict}.")
     text = "\n\n".join(filter(None, parts))
     return f"## {scenario.name}\n\n{text}\n\n````{{dropdown}} The story\n```text\n{story}\n```\n````\n"
 
 
 def _described(kinds: Mapping[type, str]) -> Iterator[tuple[str, str]]:
     for kind, name in kinds.items():
-        yield f"`{name}`", _plain((kind.__doc__ or "").partition("\n")[0])
+        yield f"`{name}`", plain((kind.__doc__ or "").partition("\n")[0])
 
 
 # --- Peer vectors ------------------------------------------------------------------------------------------------
@@ -376,19 +357,19 @@ def peer_page(_: Matrix) -> str:
     expected = read_expectations(peer_folder() / "expected.toml", vectors)
     files = dict.fromkeys(vector.file for vector in vectors)
     later = sorted(expected.later.values(), key=lambda entry: (entry.roadmap, entry.vector))
-    return _page(
+    return page(
         "Peer vectors",
         _PEER_ABOUT,
-        _table(_PEER_HEADER, (_peer_row(file, vectors, expected) for file in files)),
+        table(_PEER_HEADER, (_peer_row(file, vectors, expected) for file in files)),
         "## Differences by decision",
         "In the named steps the reference does something else, and it is checked what.",
-        _table(
+        table(
             ("Vector", "Decision", "Why"),
-            ((f"`{d.vector}`", _to(d.decision), _plain(d.why)) for d in expected.differences.values()),
+            ((f"`{d.vector}`", to(d.decision), plain(d.why)) for d in expected.differences.values()),
         ),
         "## Later",
         "Vectors that need a step of the roadmap, in whole or in part. An entry that agrees must leave this list.",
-        _table(("Vector", "Step", "Why"), ((f"`{x.vector}`", str(x.roadmap), _plain(x.why)) for x in later)),
+        table(("Vector", "Step", "Why"), ((f"`{x.vector}`", str(x.roadmap), plain(x.why)) for x in later)),
     )
 
 
@@ -411,6 +392,8 @@ PAGES: Final[Mapping[str, Callable[[Matrix], str]]] = {
     "symbols": symbols_page,
     "reasons": reasons_page,
     "statements": statements_page,
+    "theorems": theorems_page,
+    "crosswalk": crosswalk_page,
     "matrix": matrix_page,
     "scenarios": scenarios_page,
     "peer": peer_page,

@@ -1,4 +1,4 @@
-"""Everything that is linked to an ID: a clause, statement, claim, reason, decision or line of an algorithm."""
+"""Everything that is linked to an ID: clause, statement, claim, theorem, reason, decision, line of an algorithm."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,7 @@ from .clauses import AlgorithmLine, Clause, Decision, Statement
 from .errors import UsageError
 from .links import CodeLink, PredicateLink, ReasonLink, Test
 from .matrix import Matrix, build_matrix
+from .proofs.entries import Theorem
 
 CLAIM: Final = re.compile(r"CLAIM[ -]?([1-9])")
 
@@ -83,13 +84,14 @@ def explain_all(words: Iterable[str]) -> list[Explanation]:
     return [explain(name, matrix) for name in names or [""]]
 
 
-Explained = Clause | Decision | AlgorithmLine | Statement | ReasonLink
+Explained = Clause | Decision | AlgorithmLine | Statement | Theorem | ReasonLink
 
 
 def _known(matrix: Matrix) -> dict[str, Explained]:
     spec = matrix.spec
     known: dict[str, Explained] = {**spec.clauses, **spec.decisions, **spec.lines, **spec.statements}
-    return known | {reason.name: reason for reason in matrix.reasons}
+    theorems = {theorem.name: theorem for theorem in matrix.theorems}
+    return known | theorems | {reason.name: reason for reason in matrix.reasons}
 
 
 def _unknown(name: str, wanted: str, known: Iterable[str]) -> str:
@@ -112,6 +114,8 @@ def _explanation(matrix: Matrix, record: Explained) -> Explanation:
             return _made(record.id, kind, record.heading, record.text.strip(), record, _of_line(matrix, record))
         case Statement():
             return _made(record.id, record.kind, record.title, record.sentence, record, _of_statement(matrix, record))
+        case Theorem():
+            return _made(record.id, record.kind, record.title, record.sentence, record, _of_theorem(matrix, record))
         case ReasonLink():
             return _made(record.name, "reason", record.sentence, "", record, _of_reason(matrix, record))
 
@@ -144,6 +148,7 @@ def _of_clause(matrix: Matrix, clause: Clause) -> Groups:
     yield "algorithm lines", _lines(matrix, [m.id for m in matrix.markers if m.function in functions])
     yield "statements", (reference(matrix.spec.statements[name]) for name in row.statements)
     yield "predicates", map(reference, row.predicates)
+    yield "theorems", map(reference, row.theorems)
     yield "reasons", (reference(reason) for reason in matrix.reasons if reason.clause == clause.id)
     yield "mentioned by", _mentions(matrix, clause.id)
     yield "tests", map(reference, row.tests)
@@ -170,7 +175,18 @@ def _of_statement(matrix: Matrix, statement: Statement) -> Groups:
     yield "used by", (reference(other) for other in others.values() if statement.id in other.uses)
     yield "clauses", _clauses(matrix, statement.clauses)
     yield "predicates", (reference(link) for link in matrix.predicates if link.statement == statement.id)
+    yield "theorems", (reference(theorem) for theorem in matrix.theorems if statement.id in theorem.proves)
     yield "mentioned by", _mentions(matrix, statement.id)
+
+
+def _of_theorem(matrix: Matrix, theorem: Theorem) -> Groups:
+    others = {other.name: other for other in matrix.theorems}
+    code = {link.name: link for link in matrix.code}
+    yield "uses", (reference(others[name]) for name in theorem.uses if name in others)
+    yield "used by", (reference(other) for other in others.values() if theorem.name in other.uses)
+    yield "proves", (reference(matrix.spec.statements[name]) for name in theorem.proves)
+    yield "clauses", _clauses(matrix, theorem.clauses)
+    yield "code", (reference(code[name]) for name in theorem.functions if name in code)
 
 
 def _of_reason(matrix: Matrix, reason: ReasonLink) -> Groups:
@@ -223,7 +239,7 @@ def reference(record: Explained | CodeLink | PredicateLink | Test) -> Reference:
             return Reference(record.id, record.title, record.file, record.line)
         case AlgorithmLine():
             return Reference(record.id, record.text.strip(), record.file, record.line)
-        case Statement():
+        case Statement() | Theorem():
             return Reference(record.id, f"{record.title} ({record.kind})", record.file, record.line)
         case ReasonLink():
             return Reference(record.name, record.sentence, record.file, record.line)

@@ -20,6 +20,7 @@ from attrs import frozen
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
+from referencing import Registry, Resource
 
 from .errors import UsageError
 from .specdata import spec_root
@@ -228,9 +229,23 @@ _Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: i
 @cache
 def schema_validator(name: str) -> Draft202012Validator:
     """Return the validator of ``spec/schemas/<name>.schema.json``."""
-    text = (spec_root() / "schemas" / f"{name}.schema.json").read_text("utf-8")
-    validator: Draft202012Validator = _Validator(json.loads(text))
+    schemas = _schemas()
+    validator: Draft202012Validator = _Validator(schemas[name].contents, registry=_registry())
     return validator
+
+
+@cache
+def _schemas() -> dict[str, Resource[Any]]:
+    """Read every schema: one may refer to another by its ``$id``."""
+    files = sorted((spec_root() / "schemas").glob("*.schema.json"))
+    return {
+        f.name.removesuffix(".schema.json"): Resource.from_contents(json.loads(f.read_text("utf-8"))) for f in files
+    }
+
+
+@cache
+def _registry() -> Registry[Any]:
+    return Registry().with_resources((schema.id() or "", schema) for schema in _schemas().values())
 
 
 def check_schema(file: str | Path, document: Any, schema: str) -> None:

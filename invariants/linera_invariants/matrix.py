@@ -23,7 +23,10 @@ from .links import (
     reason_links,
     tests_of,
 )
-from .sources import core_root
+from .proofs.crosswalk import PublicName, read_crosswalk
+from .proofs.crosswalk import disagreements as comparison_problems
+from .proofs.entries import Theorem, theorems
+from .sources import core_root, definitions, package
 
 
 @frozen
@@ -34,6 +37,7 @@ class Row:
     code: tuple[CodeLink, ...]
     statements: tuple[str, ...]
     predicates: tuple[PredicateLink, ...]
+    theorems: tuple[Theorem, ...]
     tests: tuple[Test, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -44,11 +48,12 @@ class Row:
             "code": [_place(link) for link in self.code],
             "statements": list(self.statements),
             "predicates": [_place(link) for link in self.predicates],
+            "theorems": [_place(theorem) for theorem in self.theorems],
             "tests": [_place(test) for test in self.tests],
         }
 
 
-def _place(link: CodeLink | PredicateLink | Test) -> dict[str, Any]:
+def _place(link: CodeLink | PredicateLink | Theorem | Test) -> dict[str, Any]:
     return {"name": link.name, "file": link.file, "line": link.line}
 
 
@@ -79,6 +84,8 @@ class Matrix:
     markers: tuple[Marker, ...]
     reasons: tuple[ReasonLink, ...]
     predicates: tuple[PredicateLink, ...]
+    theorems: tuple[Theorem, ...]
+    public: tuple[PublicName, ...]
     tests: tuple[Test, ...]
 
     @property
@@ -94,6 +101,7 @@ class Matrix:
             tuple(link for link in self.code if clause.id in (link.clauses or ())),
             statements,
             tuple(link for link in self.predicates if link.statement in statements),
+            tuple(theorem for theorem in self.theorems if clause.id in theorem.clauses),
             tuple(test for test in self.tests if clause.id in test.clauses),
         )
 
@@ -104,7 +112,7 @@ class Matrix:
     def render(self, console: Console) -> None:
         """Print the table."""
         table = Table(title="Traceability", show_lines=True)
-        for column in ("Clause", "Kind", "Code", "Statements", "Tests"):
+        for column in ("Clause", "Kind", "Code", "Statements", "Theorems", "Tests"):
             table.add_column(column, overflow="fold")
         for row in self.rows:
             table.add_row(*_cells(row, "\n"))
@@ -114,7 +122,8 @@ class Matrix:
 def _cells(row: Row, separator: str) -> tuple[str, ...]:
     code = separator.join(link.name.replace(":", ".") for link in row.code)
     tests = separator.join(f"{Path(file).name}: {count}" for file, count in _by_file(row.tests).items())
-    return row.clause.id, row.clause.kind.value, code, " ".join(row.statements), tests
+    theorems = separator.join(theorem.name for theorem in row.theorems)
+    return row.clause.id, row.clause.kind.value, code, " ".join(row.statements), theorems, tests
 
 
 def _by_file(tests: Iterable[Test]) -> Mapping[str, int]:
@@ -133,7 +142,8 @@ def build_matrix(spec: Path | None = None, core: Path | None = None, tests: Path
     found, root = load_spec(spec), core or core_root()
     folder = tests or found.root.parent / "tests"
     linked = code_links(root), markers(root), reason_links(root)
-    return Matrix(found, *linked, predicate_links(), tests_of(folder))
+    entries, public = tuple(theorems(found.root).values()), read_crosswalk(found.root)
+    return Matrix(found, *linked, predicate_links(), entries, public, tests_of(folder))
 
 
 # --- Checks ------------------------------------------------------------------------------------------------------
@@ -220,6 +230,34 @@ _MENTION: Final = re.compile(
 )
 
 
+def stale_theorems(matrix: Matrix) -> Iterator[Problem]:
+    """Every clause, statement, function and hypothesis that a theorem names exists."""
+    code = {f"{source.name}:{name}" for source in package(core_root()) for name, _ in definitions(source.tree)}
+    spec, entries = matrix.spec, {theorem.name for theorem in matrix.theorems}
+    for theorem in matrix.theorems:
+        without = [name for name, _ in theorem.without]
+        for what, names, known in (
+            ("clause", theorem.clauses, spec.clauses),
+            ("statement", theorem.proves, spec.statements),
+            ("function", theorem.functions, code),
+            ("theorem", (*theorem.uses, *without), entries),
+        ):
+            for name in names:
+                if name not in known:
+                    yield _problem("stale-id", theorem, f"names the unknown {what} {name}")
+
+
+def stale_comparisons(matrix: Matrix) -> Iterator[Problem]:
+    """Every public name is compared once, with words and names that exist."""
+    known = matrix.spec.clauses.keys() | matrix.spec.statements.keys() | {theorem.name for theorem in matrix.theorems}
+    for public in matrix.public:
+        for name in public.ours:
+            if name not in known:
+                yield _problem("stale-id", public, f"names the unknown {name}")
+    for record, message in comparison_problems(matrix.public, matrix.theorems):
+        yield _problem("stale-id", record, message)
+
+
 def unmarked_lines(matrix: Matrix) -> Iterator[Problem]:
     """Guards and effects of the algorithms are marked in the code."""
     marked = {marker.id for marker in matrix.markers}
@@ -273,6 +311,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     predicates_without_statement,
     stale_clauses,
     stale_mentions,
+    stale_theorems,
+    stale_comparisons,
     unmarked_lines,
     unknown_reasons,
     unmarked_code,

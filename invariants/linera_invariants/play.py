@@ -52,6 +52,7 @@ from .scenarios import (
     validator_signers,
 )
 from .story import Event, Remark, show_chain, show_rejection, tell
+from .traces import Document, trace_of
 
 
 @frozen
@@ -141,6 +142,8 @@ class Run:
 
     def accuse(self, found: Iterable[registry.Violation]) -> None:
         """Note violations."""
+        found = list(found)
+        self.log += found
         self.violations += [Finding(self.step, f"{v.statement}: {v.detail}", v.statement) for v in found]
 
     def remark(self, text: str, mark: str = "--") -> None:
@@ -421,6 +424,11 @@ class Run:
         return found
 
     # --- the end ---
+
+    def trace(self) -> Document:
+        """Describe the run."""
+        source = f"scenario {self.scenario.name} ({self.crypto})"
+        return trace_of(self.driver.network, self.log, self.scenario.title, self.names, source)
 
     def result(self) -> ScenarioResult:
         """Sum up."""

@@ -9,9 +9,15 @@ from multiprocessing.pool import Pool
 
 
 @contextmanager
-def worker_pool(processes: int, tasks_each: int | None = None) -> Iterator[Pool]:
-    """Start fresh processes, each for so many tasks (default: all); they are ended on the way out."""
-    context = multiprocessing.get_context("spawn")
+def worker_pool(processes: int, tasks_each: int | None = None, prepared: str | None = None) -> Iterator[Pool]:
+    """Start fresh processes, each for so many tasks (default: all); they are ended on the way out.
+
+    With ``prepared``, they are copies of one process that imported this module, where the system can copy processes.
+    """
+    can_copy = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if prepared and can_copy else "spawn")
+    if prepared and can_copy:
+        context.set_forkserver_preload([prepared])
     resource_tracker.ensure_running()  # it unblocks interrupts when it starts
     with interrupts_blocked():
         pool = context.Pool(processes, maxtasksperchild=tasks_each)

@@ -21,9 +21,9 @@ from linera_reference.rejections import Accepted
 from .clauses import Statement, read_statements
 from .driver import Step
 from .specdata import spec_root
-from .views import changed_cells, changed_validators
+from .views import changed_cells, changed_validators, others
 
-Scope: TypeAlias = Literal["state", "validator", "cell", "certificate", "vote", "step", "goal"]
+Scope: TypeAlias = Literal["state", "validator", "cell", "pair", "certificate", "vote", "step", "goal"]
 
 
 @frozen
@@ -47,11 +47,22 @@ class Predicate:
 
     * ``state`` world: a fact of the whole world;
     * ``validator`` world, key: a fact of one correct validator;
-    * ``cell`` world, cell: a fact of one chain at one correct validator, compared with others and with evidence;
+    * ``cell`` world, cell: a fact of one chain at one correct validator;
+    * ``pair`` world, cell, other: a fact of one chain at two correct validators;
     * ``certificate`` world, certificate: a fact of one certificate, compared with others and with what was sent;
     * ``vote`` world, vote: a fact of one vote, compared with others;
     * ``step`` before, step, after: a fact of one step;
     * ``goal`` world: liveness; runs the clients' strategies from this world and must reach the goal.
+
+    A predicate reads only the parts that its scope names, so that the explorer can ask it about parts alone:
+
+    * ``validator``, ``cell``, ``vote``: that validator with its internal requests and its votes; all requests and
+      certificates;
+    * ``pair``: the two cells, and all certificates;
+    * ``certificate``: all requests and certificates, who voted for this one and for those that conflict with it, and
+      who is correct;
+    * ``step``: the validator that acts, before and after; all requests and certificates;
+    * ``state``, ``goal``: anything.
     """
 
     name: str
@@ -152,6 +163,7 @@ def _everything(world: World) -> Parts:
         "state": [()],
         "validator": [(key,) for key in sorted(world.validators)],
         "cell": [(cell,) for cell in changed_cells(None, world)],
+        "pair": [(cell, other) for cell in changed_cells(None, world) for other in others(world, cell)],
         "certificate": [(certificate,) for _, certificate in sorted(world.certificates.items())],
         "vote": [(vote,) for vote in world.votes],
     }
@@ -162,6 +174,7 @@ def _changes(before: World, step: Step, after: World) -> Parts:
         "state": [()],
         "validator": [(key,) for key in changed_validators(before, after)],
         "cell": [(cell,) for cell in changed_cells(before, after)],
+        "pair": [(cell, other) for cell in changed_cells(before, after) for other in others(after, cell)],
         "certificate": [(certificate,) for certificate in _new_certificates(before, after)],
         "vote": [(vote,) for vote in _outputs(step) if isinstance(vote, Vote) and not before.votes.contains(vote)],
     }

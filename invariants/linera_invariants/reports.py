@@ -52,8 +52,7 @@ class Output:
 
     def document(self, command: str, exit_code: int, **content: Any) -> None:
         """Write the one JSON document of a command."""
-        head = {"report": 1, "version": __version__, "command": command, "exit_code": exit_code}
-        self.out.file.write(json.dumps({**head, **content}, indent=1, ensure_ascii=True) + "\n")
+        self.out.file.write(document(command, exit_code, **content))
 
     def say(self, text: str = "", style: str | None = None) -> None:
         """Write a line for people; brackets in it are just brackets."""
@@ -106,6 +105,12 @@ class Output:
                 self.warn(f"{what}: {ticker.done} of {ticker.total} {ticker.text}".rstrip())
 
         return draw
+
+
+def document(command: str, exit_code: int, **content: Any) -> str:
+    """Return the one JSON document of a command."""
+    head = {"report": 1, "version": __version__, "command": command, "exit_code": exit_code}
+    return json.dumps({**head, **content}, indent=1, ensure_ascii=True) + "\n"
 
 
 def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

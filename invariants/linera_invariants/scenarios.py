@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from hashlib import sha3_256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import cattrs
 from attrs import frozen
@@ -30,6 +30,8 @@ from linera_reference.validator import Genesis, GenesisChain, genesis_validator
 from .errors import UsageError
 from .inputs import InputError, place_of, read_with_schema, shown, walk
 from .specdata import spec_root
+
+T = TypeVar("T")
 
 SCHEMES: dict[str, Scheme] = {"ed25519": Ed25519Scheme(), "ideal": IdealScheme()}
 
@@ -394,7 +396,7 @@ def read_scenario(path: Path) -> Scenario:
     for place, expectation in _wrong_names(document):
         raise InputError(path, place, expectation)
     del document["scenario"]
-    scenario = _CONVERTER.structure({**document, "name": path.stem}, Scenario)
+    scenario = structured({**document, "name": path.stem}, Scenario)
     _check_network(path, scenario)
     return scenario
 
@@ -486,6 +488,12 @@ _CONVERTER.register_structure_hook_func(lambda kind: kind == ChainId, lambda val
 _CONVERTER.register_structure_hook_factory(lambda kind: hasattr(kind, "__attrs_attrs__"), _structure_hook)
 configure_tagged_union(Operation, _CONVERTER, tag_name="do", tag_generator=OPERATIONS.__getitem__)
 configure_tagged_union(AnyStep, _CONVERTER, tag_name="do", tag_generator=STEPS.__getitem__)
+
+
+def structured(document: Any, kind: type[T]) -> T:
+    """Turn a checked document into records; models share the words of scenarios."""
+    return _CONVERTER.structure(document, kind)
+
 
 # --- Building ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """A run as a story: numbered lines that say who does what and how it ends. Scenarios and failing examples use it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
@@ -16,7 +17,7 @@ from linera_reference.block import (
     Request,
     Transaction,
 )
-from linera_reference.certificate import Certificate, Vote, VotePayload
+from linera_reference.certificate import Certificate, Vote
 from linera_reference.crypto import hash_value
 from linera_reference.encoding import decode
 from linera_reference.identifiers import ChainId
@@ -27,6 +28,8 @@ from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected, Rejection
 
 from .driver import Step
+from .registry import Violation
+from .views import short
 
 ASIDE = "    "
 """Starts the text of a line that tells a delivery between chains: a reader may skip those."""
@@ -40,26 +43,22 @@ class Remark:
     mark: str = "--"
 
 
-Event: TypeAlias = Step | Remark
+Event: TypeAlias = Step | Remark | Violation
+"""A violation is seen after the step before it."""
 Names: TypeAlias = Mapping[PublicKey, str]
 
 
 def tell(names: Names, trace: Iterable[Event]) -> list[str]:
     """Tell a run. ``names`` maps the public keys of validators and users to names."""
     events = list(trace)
-    teller = Teller(names)
-    for event in events:
-        if isinstance(event, Step):
-            teller.read(event)
-    lines: list[str] = []
-    number = 0
-    for event in events:
-        if isinstance(event, Step):
-            number += 1
-            lines.append(f"{number:4}. {teller.line(event)}")
-        else:
-            lines.append(f"   {event.mark} {event.text}")
-    return lines
+    teller = well_read_teller(names, events)
+    return numbered(map(teller.sentence, events))
+
+
+def numbered(sentences: Iterable[tuple[str | None, str]]) -> list[str]:
+    """Lay a story out: the sentences of steps, which have no mark, get numbers."""
+    steps = count(1)
+    return [f"{next(steps):4}. {text}" if mark is None else f"   {mark} {text}" for mark, text in sentences]
 
 
 def is_aside(line: str) -> bool:
@@ -83,6 +82,13 @@ def show_hash(value: bytes) -> str:
 def show_name(names: Names, key: PublicKey) -> str:
     """Name the holder of a key."""
     return names.get(key) or show_hash(key)
+
+
+def named(names: Names, text: str) -> str:
+    """Put names where a text abbreviates keys."""
+    for key, name in names.items():
+        text = text.replace(short(key), name)
+    return text
 
 
 def show_rejection(rejected: Rejected) -> str:
@@ -145,12 +151,26 @@ def _show_operation(operation: bytes) -> str:
     return f"burn {action.amount}"
 
 
+def letters(number: int) -> str:
+    """Count in letters: a to z, then aa, ab and so on."""
+    return (letters(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
+
+
 def listed(words: Sequence[str]) -> str:
     """Join words: a, b and c."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 # --- Telling -----------------------------------------------------------------------------------------------------
+
+
+def well_read_teller(names: Names, events: Iterable[Event]) -> "Teller":
+    """Return a teller that knows every block of a run."""
+    teller = Teller(names)
+    for event in events:
+        if isinstance(event, Step):
+            teller.read(event)
+    return teller
 
 
 @define
@@ -187,16 +207,35 @@ class Teller:
         return show_name(self.names, key)
 
     def block(self, block: Block) -> str:
-        """Name a block; a letter tells blocks of one height apart."""
-        rivals = self.rivals[(block.chain_id, block.height)]
-        letter = f" ({chr(ord('a') + rivals.index(block) % 26)})" if len(rivals) > 1 else ""
-        return f"block {block.height}{letter} of chain {show_chain(block.chain_id)}"
+        """Name a block."""
+        return f"{self.place(block)} of chain {show_chain(block.chain_id)}"
 
-    def payload(self, payload: VotePayload) -> str:
-        block = self.blocks.get(payload.block_hash)
-        return show_hash(payload.block_hash) if block is None else self.block(block)
+    def place(self, block: Block) -> str:
+        """Name a block of a chain; a letter tells blocks of one height apart."""
+        letter = self.letter(block)
+        return f"block {block.height} ({letter})" if letter else f"block {block.height}"
+
+    def letter(self, block: Block) -> str:
+        """Return the letter of a block that has rivals."""
+        rivals = self.rivals[(block.chain_id, block.height)]
+        return letters(rivals.index(block)) if len(rivals) > 1 else ""
+
+    def hash(self, block_hash: Hash) -> str:
+        """Name the block of a hash."""
+        block = self.blocks.get(block_hash)
+        return show_hash(block_hash) if block is None else self.block(block)
 
     # --- lines ---
+
+    def sentence(self, event: Event) -> tuple[str | None, str]:
+        """Tell an event; what is no step has a mark, too."""
+        match event:
+            case Remark(text, mark):
+                return mark, text
+            case Violation(statement, detail):
+                return "!!", f"{statement} is violated: {named(self.names, detail)}"
+            case _:
+                return None, self.line(event)
 
     def line(self, step: Step) -> str:
         """Tell one action and how it ended."""
@@ -204,7 +243,7 @@ class Teller:
             case Propose(request):
                 return self.proposal(request) + _ending(step)
             case CastVote(key, payload):
-                return f"{self.name(key)} (Byzantine) votes for {self.payload(payload)}{_ending(step)}"
+                return f"{self.name(key)} (Byzantine) votes for {self.hash(payload.block_hash)}{_ending(step)}"
             case Certify(executed, voters):
                 signers = listed(sorted(map(self.name, voters))) if voters else "nobody"
                 verb = "is" if isinstance(step.outcome, Accepted) else "is not"

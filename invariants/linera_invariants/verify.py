@@ -9,8 +9,9 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ from linera_reference.validator import chain_of
 
 from . import registry
 from .audit_files import AuditResult, audit, export_audit, read_audit
+from .explorer.model import read_model, shipped_models
 from .machines import MACHINES, MachineResult, run_machine
 from .machines.places import places
 from .mutation import applied, broken
@@ -32,6 +34,8 @@ from .peer import PeerReport, Status, replay_all
 from .play import Run, ScenarioResult, play_scenario
 from .predicates.liveness import settled, subjects
 from .processes import worker_pool
+from .proofs import missing_solvers
+from .proofs.entries import proofs_of, theorems
 from .reports import counted
 from .scenarios import SCHEMES, read_scenario, shipped_scenarios
 from .specdata import spec_root
@@ -47,15 +51,22 @@ SHARES = {"ordered-inbox": 6, "outbox-delivery": 5, "single-chain": 6, "whole-ne
 """How many jobs a machine gets by default."""
 BROKEN_EXAMPLES = 400
 
-NOT_RUN = (
-    ("proofs", "not run: not part of this version"),
-    ("explorer", "not run: not part of this version"),
-)
-"""Engines of the design that this version does not have."""
+
+def not_run() -> tuple[tuple[str, str], ...]:
+    """Return the engines that this version or this installation does not have."""
+    missing = " and ".join(missing_solvers())
+    proofs = (("proofs", f"not run: without {missing}: install linera-reference[proofs]"),) if missing else ()
+    explorer = () if has_numpy() else (("explorer", "not run: without numpy: install linera-reference[explorer]"),)
+    return (*proofs, *explorer)
+
+
+def has_numpy() -> bool:
+    """Whether the explorer can run."""
+    return find_spec("numpy") is not None
 
 
 class Verdict(Enum):
-    """How a statement is established. The first two need engines that this version does not have."""
+    """How a statement is established, the best first."""
 
     PROVED = "Proved"
     EXHAUSTED = "Exhausted"
@@ -122,12 +133,13 @@ Job: TypeAlias = tuple[str, tuple[Any, ...]]
 
 def jobs_of(full: bool, seed: int) -> list[Job]:
     """Return everything that there is to do, long jobs first."""
-    jobs: list[Job] = []
+    jobs: list[Job] = [] if missing_solvers() else [("proofs", (file,)) for file in theorem_files()]
     for name in sorted(SHARES, key=lambda name: -SHARES[name]):
         shards = SHARES[name] * (FULL if full else 1)
         jobs += [("machine", (name, seed + shard, "ideal", SHARD)) for shard in range(shards)]
         if full:
             jobs += [("machine", (name, seed + shards + shard, "ed25519", SHARD)) for shard in range(SHARES[name])]
+    jobs += [("model", (str(path),)) for path in shipped_models()] if has_numpy() else []
     jobs += [("broken", (name, seed)) for name in broken_variants()]
     jobs += [("scenarios", (crypto,)) for crypto in SCHEMES]
     return [*jobs, ("peer", ())]
@@ -208,6 +220,26 @@ def _agrees(network: Network, chain: Chain, audited: Audited) -> bool:
     return same and (is_archived(chain) or network.context.scheme.hash(hashed_state(part)) == audited.state_hash)
 
 
+def theorem_files() -> list[str]:
+    """Return the files that hold the entries of theorems."""
+    return list(dict.fromkeys(entry.file for entry in theorems().values()))
+
+
+def proofs_job(file: str) -> list[Any]:
+    """Prove the entries of one file."""
+    from .proofs.prover import Task, do  # noqa: PLC0415 - needs the solvers
+
+    return [do(Task(name)) for name, entry in theorems().items() if entry.has_proof and entry.file == file]
+
+
+def model_job(path: str) -> "ModelSummary":
+    """Explore a finite model to its end."""
+    from .explorer.explore import Options, explore  # noqa: PLC0415 - needs numpy
+
+    found = explore(read_model(Path(path)), Options())
+    return ModelSummary(found.model.name, found.verdict, found.states, found.exhausted, tuple(found.problems))
+
+
 def broken_variants() -> dict[str, dict[str, str]]:
     """Read the broken variants of the protocol."""
     text = (spec_root() / "models" / "broken.toml").read_text("utf-8")
@@ -224,7 +256,9 @@ def broken_job(name: str, seed: int) -> BrokenReport:
 
 
 JOBS: dict[str, Callable[..., Any]] = {
+    "proofs": proofs_job,
     "machine": machine_job,
+    "model": model_job,
     "peer": peer_job,
     "scenarios": scenarios_job,
     "broken": broken_job,
@@ -291,6 +325,35 @@ class MachineSummary:
 
 
 @frozen
+class ModelSummary:
+    """What came of a finite model: the statements that hold in every one of its states, and what was not expected."""
+
+    name: str
+    verdict: str
+    states: int
+    statements: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+@frozen
+class TheoremVerdict:
+    """What came of one theorem."""
+
+    name: str
+    kind: str
+    verdict: str
+
+
+@frozen
+class Proofs:
+    """What came of the theorems, what the registry of statements makes of it, and what is wrong."""
+
+    theorems: tuple[TheoremVerdict, ...] = ()
+    proved: frozenset[str] = frozenset()
+    findings: tuple[Finding, ...] = ()
+
+
+@frozen
 class VerifyReport:
     """Everything that was run, what it found, and what was not run."""
 
@@ -303,8 +366,10 @@ class VerifyReport:
     machines: tuple[MachineSummary, ...]
     broken: tuple[BrokenReport, ...]
     peer: PeerReport
+    models: tuple[ModelSummary, ...]
+    theorems: tuple[TheoremVerdict, ...]
     findings: tuple[Finding, ...]
-    not_run: tuple[tuple[str, str], ...] = NOT_RUN
+    not_run: tuple[tuple[str, str], ...]
 
     @property
     def holds(self) -> bool:
@@ -324,6 +389,8 @@ class VerifyReport:
             "machines": [_row(machine) for machine in self.machines],
             "broken": [_row(variant) for variant in self.broken],
             "peer": {status.value: count for status, count in peer_counts(self.peer).items()},
+            "models": [_row(model) for model in self.models],
+            "theorems": [_row(theorem) for theorem in self.theorems],
             "findings": [_row(finding) for finding in self.findings],
             "not_run": [{"engine": engine, "why": why} for engine, why in self.not_run],
         }
@@ -356,20 +423,43 @@ def verify(
     kinds = {kind: [result for (name, _), result in done if name == kind] for kind in JOBS}
     scenarios = [report for reports in kinds["scenarios"] for report in reports]
     (peer,) = kinds["peer"]
-    findings = tuple(all_findings(scenarios, kinds["machine"], kinds["broken"], peer))
+    proofs = judge_proofs(proving for results in kinds["proofs"] for proving in results)
+    unexpected = (Finding(f"model {m.name}", problem, None) for m in kinds["model"] for problem in m.problems)
+    findings = (*all_findings(scenarios, kinds["machine"], kinds["broken"], peer), *proofs.findings, *unexpected)
+    exhausted = frozenset(name for model in kinds["model"] for name in model.statements)
     checked, reached = totals(scenarios, kinds["machine"])
-    statements = tuple(judge_statements(checked, findings))
+    statements = tuple(judge_statements(checked, findings, proofs.proved, exhausted))
     return VerifyReport(
         full,
         seed,
         time.monotonic() - began,
-        tuple(judge_claims(statements, reached, findings)),
+        tuple(judge_claims(statements, reached, findings, proofs.proved)),
         statements,
         tuple(scenarios),
         tuple(summarize(name, kinds["machine"]) for name in MACHINES),
         tuple(kinds["broken"]),
         peer,
+        tuple(kinds["model"]),
+        proofs.theorems,
         findings,
+        not_run(),
+    )
+
+
+def judge_proofs(proved: Iterable[Any]) -> Proofs:
+    """Sum up the proofs; without solvers there are none. A theorem that fails is no violation, and no pass either."""
+    if missing_solvers():
+        return Proofs()
+    from .proofs.prover import ProveReport, loading_problems  # noqa: PLC0415 - needs the solvers
+
+    report = ProveReport(tuple(theorems()), proved={found.name: found for found in proved}, problems=loading_problems())
+    verdicts = report.verdicts().items()
+    failed = ((f"theorem {name}", what, name) for name, what, _ in report.failures())
+    wrong = (("theorems", problem, "theorems") for problem in report.problems)
+    return Proofs(
+        tuple(TheoremVerdict(name, theorems()[name].kind, verdict.value) for name, verdict in verdicts),
+        report.proved_statements(),
+        tuple(Finding(where, what, statement) for where, what, statement in (*failed, *wrong)),
     )
 
 
@@ -448,19 +538,36 @@ def statement_in(text: str) -> str | None:
     return named[1] if named else None
 
 
-def judge_statements(checked: Mapping[str, int], findings: Iterable[Finding]) -> Iterator[StatementVerdict]:
-    """Say how each statement is established."""
+def judge_statements(
+    checked: Mapping[str, int],
+    findings: Iterable[Finding],
+    proved: Container[str] = (),
+    exhausted: Container[str] = (),
+) -> Iterator[StatementVerdict]:
+    """Say how each statement is established: by the strongest engine that had a case of it."""
     violated = {finding.statement for finding in findings}
     for name, statement in registry.statements().items():
         if not registry.is_claim(statement):
             count = checked.get(name, 0)
-            tested = Verdict.TESTED if count else Verdict.CLAIMED
-            verdict = Verdict.VIOLATED if name in violated else tested
+            ways = {
+                Verdict.VIOLATED: name in violated,
+                Verdict.PROVED: name in proved,
+                Verdict.EXHAUSTED: name in exhausted,
+                Verdict.TESTED: count > 0,
+            }
+            verdict = next((way for way, holds in ways.items() if holds), Verdict.CLAIMED)
             yield StatementVerdict(name, statement.title, statement.sentence, verdict, count)
 
 
+RANKS = (Verdict.VIOLATED, Verdict.CLAIMED, Verdict.TESTED, Verdict.EXHAUSTED, Verdict.PROVED)
+"""The verdicts, the weakest first."""
+
+
 def judge_claims(
-    statements: Iterable[StatementVerdict], reached: Mapping[str, int], findings: Iterable[Finding]
+    statements: Iterable[StatementVerdict],
+    reached: Mapping[str, int],
+    findings: Iterable[Finding],
+    proved: Container[str] = (),
 ) -> Iterator[ClaimVerdict]:
     """Say how each claim is established: no better than the weakest statement that it rests on."""
     verdicts = {statement.name: statement for statement in statements}
@@ -469,13 +576,14 @@ def judge_claims(
         if registry.is_claim(claim):
             support = [verdicts[used] for used in claim.uses]
             witnesses = {place: reached.get(place, 0) for place in WITNESSES[name]}
-            ways = {statement.verdict for statement in support}
+            limits = [statement.verdict for statement in support]
             # A finding that names no statement may concern any of them.
-            tested = ways == {Verdict.TESTED} and all(witnesses.values()) and None not in violated
-            verdict = Verdict.TESTED if tested else Verdict.CLAIMED
-            if name in violated or Verdict.VIOLATED in ways:
-                verdict = Verdict.VIOLATED
+            limits += [] if all(witnesses.values()) and None not in violated else [Verdict.CLAIMED]
+            limits += [Verdict.VIOLATED] if name in violated else []
+            # A claim may have theorems of its own.
+            limits += [] if name in proved or not proofs_of(name) else [Verdict.TESTED]
             checks = sum(statement.checked for statement in support)
+            verdict = min(limits, key=RANKS.index)
             yield ClaimVerdict(name, claim.title, claim.sentence, verdict, claim.uses, checks, witnesses)
 
 
@@ -504,6 +612,11 @@ def describe_runs(report: VerifyReport) -> Iterator[str]:
     for claim in report.claims:
         witnesses = ", ".join(f"{place} {count:,}" for place, count in claim.witnesses.items())
         yield f"{claim.name} was put to the test by: {witnesses}"
+    if report.models:
+        yield f"models: {len(report.models)} as expected, {sum(m.states for m in report.models):,} states in all"
+    if report.theorems:
+        counts = Counter(theorem.verdict for theorem in report.theorems)
+        yield f"theorems: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}"
     for engine, why in report.not_run:
         yield f"{engine}: {why}"
     if not report.full:

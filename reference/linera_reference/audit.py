@@ -153,6 +153,9 @@ def check_sent(owed: tuple[Message, ...], known: Places) -> None:
     Rejects: UNSENT_MESSAGE with the first message whose sender's block is in the evidence and does not send it, then
     MISSING_CROSS_CHAIN_UPDATE with the (origin, height) of the blocks that are not there. Section 3.3.
     """
-    for message in owed:
+
+    def step(_: None, message: Message) -> None:
         require((message.origin, message.height) not in known, Reason.UNSENT_MESSAGE, message)
+
+    fold(step, None, owed)
     require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))

@@ -97,8 +97,8 @@ def check_certificate(scheme: Scheme, committee: Committee, certificate: Certifi
     check_signers(committee, tuple(signer for signer, _ in certificate.signatures), quorum)
     payload = certified_payload(scheme, certificate)
     genuine = scheme.verifier(payload)
-    for signer, signature in certificate.signatures:
-        require(genuine(signer, signature), Reason.INVALID_SIGNATURE, signer)  # ALG2-36
+    votes = certificate.signatures
+    fold(lambda _, vote: require(genuine(*vote), Reason.INVALID_SIGNATURE, vote[0]), None, votes)  # ALG2-36
     return payload.block_hash
 
 

@@ -153,12 +153,14 @@ def schedule_messages(
 
     Rejects: ARITHMETIC. Section A.2.
     """
-    outboxes, scheduled = local.outboxes, 0
-    for recipient in recipients:
+
+    def step(done: tuple[Map[ChainId, Outbox], int], recipient: ChainId) -> tuple[Map[ChainId, Outbox], int]:
+        outboxes, scheduled = done
         before = outboxes.get(recipient, NOTHING_SENT)
         after = schedule(before, height)
-        outboxes = outboxes.set(recipient, after)
-        scheduled += after is not before
+        return outboxes.set(recipient, after), scheduled + int(after is not before)
+
+    outboxes, scheduled = fold(step, (local.outboxes, 0), recipients)
     return outboxes, count_up(local.counters, height, scheduled)
 
 

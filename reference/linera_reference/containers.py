@@ -14,6 +14,7 @@ from .notation import support
 
 T = TypeVar("T")
 A = TypeVar("A")
+B = TypeVar("B")
 
 EMPTY: Map[Any, Any] = Map()
 
@@ -170,3 +171,14 @@ class Set(Generic[T]):
 def fold(step: Callable[[A, T], A], init: A, items: Iterable[T]) -> A:
     """Return ``step(…step(step(init, x₁), x₂)…, xₙ)``."""
     return reduce(step, items, init)
+
+
+@support
+def gather(step: Callable[[A, T], tuple[A, tuple[B, ...]]], init: A, items: Iterable[T]) -> tuple[A, tuple[B, ...]]:
+    """Fold, and gather in order what each step puts out beside its value."""
+    value = init
+    outputs: list[B] = []
+    for item in items:
+        value, made = step(value, item)
+        outputs += made
+    return value, tuple(outputs)

@@ -17,7 +17,7 @@ from .chain import (
     schedule_messages,
     with_consistent,
 )
-from .containers import fold
+from .containers import fold, gather
 from .context import Context
 from .identifiers import ChainId, child, is_identifier
 from .inbox import remove
@@ -92,9 +92,12 @@ def apply_effect(running: Running, effect: Effect) -> Running:
 
     Rejects: USER_ERROR. Section 2.7.
     """
-    for message in effect.messages:
+
+    def check(_: None, message: OutgoingMessage) -> None:
         lawful = isinstance(message.content, User) and is_identifier(message.recipient)
         require(lawful, Reason.USER_ERROR, message)
+
+    fold(check, None, effect.messages)
     return Running(running.owner, effect.state, effect.messages)  # ALG1-11, ALG1-14
 
 
@@ -120,6 +123,12 @@ def execute_transaction(
             return close_chain(running)
 
 
+@support
+def received_messages(block: Block) -> tuple[Message, ...]:
+    """Return the messages that a block receives, in its order."""
+    return tuple(t.message for t in block.transactions if isinstance(t, Receive))  # ALG1-02
+
+
 @rule("WP-2.7-RECEIVE", "WP-2.6-ANTICIPATION")
 def consume_messages(chain: Chain, block: Block) -> Chain:
     """Take every received message out of its inbox, by sorted origin and in block order inside an origin.
@@ -134,8 +143,24 @@ def consume_messages(chain: Chain, block: Block) -> Chain:
         require(not future, Reason.UNEXPECTED_MESSAGE, message)  # ALG1-04
         return put_inbox(chain, message.origin, remove(inbox_of(chain, message.origin), message))  # ALG1-05
 
-    messages = [t.message for t in block.transactions if isinstance(t, Receive)]  # ALG1-02
-    return fold(step, chain, sorted(messages, key=lambda m: m.origin))
+    return fold(step, chain, sorted(received_messages(block), key=lambda m: m.origin))
+
+
+@rule("WP-2.7-EXECUTE-BLOCK")
+def execute_transactions(context: Context, chain: Chain, block: Block) -> tuple[Running, tuple[OutgoingMessage, ...]]:
+    """Execute the transactions of a block in order; return what they lead to, and all that they send.
+
+    Rejects: the errors of each transaction. Section 2.7.
+    """
+
+    def step(running: Running, item: tuple[u64, Transaction]) -> tuple[Running, tuple[OutgoingMessage, ...]]:
+        index, transaction = item
+        running = execute_transaction(context, chain.chain_id, index, running, transaction)  # ALG1-33
+        return running, running.messages
+
+    part = chain.consistent
+    start = Running(part.owner, part.state)
+    return gather(step, start, enumerate(block.transactions, part.tx_count))  # ALG1-31, ALG1-34
 
 
 @rule("WP-2.7-EXECUTE-BLOCK")
@@ -149,13 +174,9 @@ def execute_block(context: Context, chain: Chain, block: Block) -> Staged:
     part = chain.consistent
     count = part.tx_count + len(block.transactions)
     require(count <= MAX_U64, Reason.ARITHMETIC, count)  # ALG1-30
-    running = Running(part.owner, part.state)
-    out: list[OutgoingMessage] = []  # ALG1-31
-    for index, transaction in enumerate(block.transactions, part.tx_count):
-        running = execute_transaction(context, chain.chain_id, index, running, transaction)  # ALG1-33
-        out += running.messages  # ALG1-34
+    running, messages = execute_transactions(context, chain, block)
     part = evolve(part, owner=running.owner, state=running.state, tx_count=count)  # ALG1-35
-    executed = ExecutedBlock(block, tuple(out), context.scheme.hash(hashed_state(part)))  # ALG1-36, ALG1-37
+    executed = ExecutedBlock(block, messages, context.scheme.hash(hashed_state(part)))  # ALG1-36, ALG1-37
     return Staged(with_consistent(chain, part), executed)
 
 
@@ -169,7 +190,7 @@ def check_not_anticipated(context: Context, staged: Staged) -> None:
         return
     owed = owed_messages(staged.chain)
     if context.rules.anticipation is AnticipationRule.THIS_PROPOSAL:
-        consumed = [t.message for t in staged.executed.block.transactions if isinstance(t, Receive)]
+        consumed = received_messages(staged.executed.block)
         owed = tuple(message for message in owed if message in consumed)
     require(not owed, Reason.MISSING_CROSS_CHAIN_UPDATE, senders_of(owed))  # ALG1-40
 

@@ -159,16 +159,18 @@ def check_batch(request: UpdateRecipient) -> None:
 
     Rejects: INVALID_CROSS_CHAIN_REQUEST. Section A.2.
     """
-    last = -1
     require(len(request.certificates) > 0, Reason.INVALID_CROSS_CHAIN_REQUEST)  # ALGA-62
-    for certificate in request.certificates:
+
+    def step(last: int, certificate: Certificate) -> int:
         block = certificate.executed.block
         genuine = (
             certificate.kind is Kind.CONFIRMED and block.chain_id == request.sender and block.height > last
         )  # ALGA-63, ALGA-64, ALGA-65
         useful = any(m.recipient == request.recipient for m in certificate.executed.messages)  # ALGA-66
         require(genuine and useful, Reason.INVALID_CROSS_CHAIN_REQUEST, block.height)
-        last = block.height
+        return block.height
+
+    fold(step, -1, request.certificates)
 
 
 @rule("WP-A.2-SELECT")
@@ -192,10 +194,13 @@ def receive_block(context: Context, chain: Chain, certificate: Certificate) -> C
     Rejects: CHAIN_ALREADY_EXISTS, INCORRECT_MESSAGE_ORDER, UNEXPECTED_MESSAGE, ARITHMETIC. Section A.1.
     """
     block = certificate.executed.block
-    for message in sent_messages(context, certificate, chain.chain_id):
+
+    def step(chain: Chain, message: Message) -> Chain:
         if isinstance(message.content, Create):
             chain = create_chain(context, chain, message.content, block.height)  # ALGA-39
-        chain = put_inbox(chain, block.chain_id, add(inbox_of(chain, block.chain_id), message))  # ALGA-41
+        return put_inbox(chain, block.chain_id, add(inbox_of(chain, block.chain_id), message))  # ALGA-41
+
+    chain = fold(step, chain, sent_messages(context, certificate, chain.chain_id))
     received = chain.localized.received.append((block.chain_id, block.height))  # ALGA-42
     return with_localized(chain, evolve(chain.localized, received=received))
 

@@ -75,11 +75,7 @@ BROKEN: dict[str, dict[str, tuple[str, str, str]]] = {
             "require(not seen.contains(signer), Reason.CERTIFICATE_VALIDATOR_REUSE, signer)",
             "pass",
         ),
-        "signatures are not verified": (
-            "certificate:check_certificate",
-            "genuine(signer, signature)",
-            "True",
-        ),
+        "signatures are not verified": ("certificate:check_certificate", "genuine(*vote)", "True"),
         "the vote stays pending": ("execution:commit_block", "pending=None", "pending=chain.localized.pending"),
         "anybody proposes": (
             "certification:check_proposer",
@@ -124,6 +120,10 @@ def test_every_machine_has_broken_variants() -> None:
     assert all(len(broken) >= 3 for broken in BROKEN.values())
 
 
+ALONE = {"outbox-delivery": {"S1", "S2"}}
+"""A machine of one validator asks nothing about the agreement of two."""
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_machine_passes_and_is_not_vacuous(name: str) -> None:
     """No violation, and every interesting place is reached: mostly with one seed, at the latest with the third."""
@@ -137,7 +137,8 @@ def test_machine_passes_and_is_not_vacuous(name: str) -> None:
         assert result.steps > result.examples
         assert shown == list(range(1, result.examples + 1))
         assert set(result.missed) == MACHINES[name].coverage - set(result.counters)
-        assert all(result.checked.values())
+        unasked = {statement for statement, count in result.checked.items() if not count}
+        assert unasked == ALONE.get(name, set())
         missed &= set(result.missed)
         if not missed:
             break
@@ -199,7 +200,8 @@ def test_failure_is_a_short_story() -> None:
     assert "S10" in result.failure.error
     assert len(result.failure.story) <= 10
     assert any("proposes block 0 of chain 0" in line for line in result.failure.story)
-    assert "executes certified block" in result.failure.story[-1]
+    assert "executes certified block" in result.failure.story[-2]
+    assert "S10 is violated" in result.failure.story[-1]
 
 
 def test_failure_outside_the_statements_is_told_too() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from linera_reference.containers import Log, Queue, Set, fold
+from linera_reference.containers import Log, Queue, Set, fold, gather
 
 STEPS = st.lists(st.one_of(st.integers(0, 9), st.sampled_from(("pop", "split"))), max_size=30)
 
@@ -109,3 +109,10 @@ def test_a_set_shows_its_members_in_order() -> None:
 @pytest.mark.parametrize(("items", "result"), [((), "0"), ((1, 2, 3), "(((0+1)+2)+3)")])
 def test_fold_goes_from_the_left(items: tuple[int, ...], result: str) -> None:
     assert fold(lambda text, item: f"({text}+{item})", "0", items) == result
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=3), max_size=9))
+def test_gather_is_a_fold_beside_its_outputs(items: list[list[int]]) -> None:
+    total, outputs = gather(lambda n, item: (n + len(item), tuple(item)), 0, items)
+    assert total == fold(lambda n, item: n + len(item), 0, items)
+    assert outputs == tuple(number for item in items for number in item)

@@ -112,7 +112,7 @@ def run_machine(
     ``progress`` is called with the number of each example as it starts.
     """
     spec = MACHINES[name]
-    session = Session(scheme or IdealScheme(), progress)
+    session = Session(scheme or IdealScheme(), progress, f"machine {name}, seed {seed}")
     factory = type(spec.machine.__name__, (spec.machine,), {"session": session})
     explore(factory, examples or spec.examples, steps or spec.steps, seed, shrink)
     return MachineResult(

@@ -25,10 +25,14 @@ class Violated(AssertionError):
 
 @frozen
 class Failure:
-    """A failing example: what went wrong, and the run that leads there, line by line."""
+    """A failing example: what went wrong, and the run that leads there, line by line.
+
+    ``trace`` is the document of a run of the network.
+    """
 
     error: str
     story: tuple[str, ...]
+    trace: dict[str, Any] | None = None
 
 
 @define
@@ -37,6 +41,7 @@ class Session:
 
     scheme: Scheme = field(factory=IdealScheme)
     progress: Callable[[int], None] | None = None
+    source: str = ""
     examples: int = 0
     steps: int = 0
     coverage: Counter[str] = field(factory=Counter)
@@ -81,6 +86,10 @@ class Machine(RuleBasedStateMachine):
         """Tell what happened in this example so far."""
         raise NotImplementedError
 
+    def trace(self, error: str) -> dict[str, Any] | None:
+        """Describe what happened in this example so far, where it is a run of the network."""
+        return None
+
     def goodbye(self) -> None:
         """Check what must hold when an example ends well."""
 
@@ -99,7 +108,8 @@ class Machine(RuleBasedStateMachine):
     def confess(self, error: Exception) -> None:
         """Keep and show the story of a failing example."""
         lines = self.story()
-        self.session.failure = Failure(f"{type(error).__name__} {where(error)}: {error}", tuple(lines))
+        what = f"{type(error).__name__} {where(error)}: {error}"
+        self.session.failure = Failure(what, tuple(lines), self.trace(str(error)))
         for line in lines:
             note(line)
 

@@ -1,14 +1,15 @@
 """What the machines over `network.step` share: a driven network, what was sent, and the verdict of each step."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from hypothesis import strategies as st
 from immutables import Map
 
 from linera_invariants.driver import Driver, Step
-from linera_invariants.registry import check_step
-from linera_invariants.story import Event, Remark, tell
-from linera_invariants.views import short
+from linera_invariants.registry import Violation, check_step
+from linera_invariants.story import Event, Remark, named, tell
+from linera_invariants.traces import trace_of
 from linera_reference.application import Balance, Token
 from linera_reference.block import ExecutedBlock, Request, Transaction, sign_request
 from linera_reference.certificate import Certificate, VotePayload
@@ -96,15 +97,13 @@ class NetworkMachine(Machine):
             self.count(place)
         self.compare_effects(before, step)
         self.compare_archive(before, step)
-        violations = check_step(self.network, before, step, after, counts=self.session.checked)
-        if violations:
-            raise Violated(self.named("; ".join(f"{v.statement}: {v.detail}" for v in violations)))
+        self.accuse(check_step(self.network, before, step, after, counts=self.session.checked))
 
-    def named(self, text: str) -> str:
-        """Put names where a text abbreviates keys."""
-        for key, name in self.names.items():
-            text = text.replace(short(key), name)
-        return text
+    def accuse(self, found: list[Violation]) -> None:
+        """Stop at a violation."""
+        if found:
+            self.events += found
+            raise Violated(named(self.names, "; ".join(f"{v.statement}: {v.detail}" for v in found)))
 
     def compare_effects(self, before: World, step: Step) -> None:
         """Compare what a committed block did with what its transactions say."""
@@ -145,6 +144,14 @@ class NetworkMachine(Machine):
     def story(self) -> list[str]:
         """Tell the run so far."""
         return tell(self.names, self.events)
+
+    def trace(self, error: str) -> dict[str, Any] | None:
+        """Describe the run so far; what only the machine's own model forbids is a remark at its end."""
+        if not hasattr(self, "network"):
+            return None
+        judged = any(isinstance(event, Violation) for event in self.events)
+        events = self.events if judged else [*self.events, Remark(error, "!!")]
+        return trace_of(self.network, events, "A run that must not happen", self.names, self.session.source)
 
     def remark(self, text: str) -> None:
         """Add a line to the story that is no action of the network."""

@@ -22,7 +22,7 @@ from linera_reference.rejections import Accepted, Rejected
 from linera_reference.rules import BASELINE, REVISION_H, Rules
 from linera_reference.validator import chain_of
 
-from .base import NEWEST, Violated, back
+from .base import NEWEST, back
 from .network import ORDER, PLACE, SOME, USERS, WEIGHTS, NetworkMachine, progress
 from .wishes import ABOUT_MESSAGES, BLUNDER, MOSTLY, NUMBER, SELDOM, WISHES, Surroundings, Wish
 
@@ -323,9 +323,7 @@ class WholeNetworkMachine(NetworkMachine):
         cases = subjects(world)
         self.session.checked.update(cases)
         self.count("goals checked")
-        found = check_goals(self.network, world)
-        if found:
-            raise Violated(self.named("; ".join(f"{v.statement}: {v.detail}" for v in found)))
+        self.accuse(check_goals(self.network, world))
         for place, count in settled(cases).items():
             self.count(place, count)
 

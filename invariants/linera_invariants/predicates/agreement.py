@@ -11,7 +11,6 @@ from linera_invariants.views import (
     conflicting,
     is_archived,
     log_of,
-    others,
     place_of,
     reexecuted,
     same_place,
@@ -26,27 +25,23 @@ from linera_reference.rejections import Rejection
 from linera_reference.validator import payload_of
 
 
-@predicate("S1", "cell")
-def logs_are_prefixes(_: Network, world: World, cell: Cell) -> Iterator[Violation]:
+@predicate("S1", "pair")
+def logs_are_prefixes(_: Network, world: World, cell: Cell, other: Cell) -> Iterator[Violation]:
     """S1 (WP-3.3-CLAIM-1): of the logs of a chain at two correct validators, one is a prefix of the other."""
-    log = log_of(world, cell.chain)
-    for other in others(world, cell):
-        theirs = log_of(world, other.chain)
-        if any(h != g for h, g in zip(log, theirs, strict=False)):
-            yield Violation("S1", f"{cell} forks from {other}", (log, theirs))
+    log, theirs = log_of(world, cell.chain), log_of(world, other.chain)
+    if any(h != g for h, g in zip(log, theirs, strict=False)):
+        yield Violation("S1", f"{cell} forks from {other}", (log, theirs))
 
 
-@predicate("S2", "cell")
-def consistent_parts_are_equal(_: Network, world: World, cell: Cell) -> Iterator[Violation]:
+@predicate("S2", "pair")
+def consistent_parts_are_equal(_: Network, __: World, cell: Cell, other: Cell) -> Iterator[Violation]:
     """S2 (WP-2.6-CONSISTENT): with equal next_height on a chain created at both, the consistent parts are equal."""
-    part = cell.chain.consistent
-    for other in others(world, cell):
-        theirs = other.chain.consistent
-        if not (part.created and theirs.created and part.next_height == theirs.next_height):
-            continue
-        forgetful = is_archived(cell.chain) or is_archived(other.chain)
-        if _comparable(part, forgetful) != _comparable(theirs, forgetful):
-            yield Violation("S2", f"{cell} and {other} differ at height {part.next_height}", (part, theirs))
+    part, theirs = cell.chain.consistent, other.chain.consistent
+    if not (part.created and theirs.created and part.next_height == theirs.next_height):
+        return
+    forgetful = is_archived(cell.chain) or is_archived(other.chain)
+    if _comparable(part, forgetful) != _comparable(theirs, forgetful):
+        yield Violation("S2", f"{cell} and {other} differ at height {part.next_height}", (part, theirs))
 
 
 def _comparable(part: Consistent, forgetful: bool) -> Consistent:

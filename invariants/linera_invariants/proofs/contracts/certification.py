@@ -1,0 +1,133 @@
+"""Leaf rules: who may propose, on top of what, when a validator votes, and what it then signs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import z3
+from attrs import frozen
+
+from linera_invariants.proofs.codecs import BOOLEANS, BYTES, members, numbers, optional, unknown
+from linera_invariants.proofs.lifted import lifted
+from linera_invariants.proofs.queries import Query
+from linera_invariants.proofs.symbolic import Symbolic, attempt, claim, conj, reach, term
+from linera_invariants.proofs.theorems import Given, proof
+from linera_reference.certificate import Kind
+from linera_reference.certification import already_voted, check_active, check_kind, check_proposer
+from linera_reference.notation import MAX_U32, MAX_U64
+from linera_reference.rejections import Reason, Rejected
+from linera_reference.validator import check_chaining
+
+from .chain import BLOCKS, EXECUTED, HASHES, HEIGHTS
+
+ROUNDS = numbers(0, MAX_U32)
+
+
+def same_detail(found: Any, expected: Any) -> z3.BoolRef:
+    """Say that a rejection comes with the data that it should."""
+    if isinstance(found, Symbolic) and isinstance(expected, Symbolic):
+        return term(found) == term(expected)
+    return z3.BoolVal(found is expected)
+
+
+@frozen
+class Guard:
+    """One guard of a column: what must hold, else the reason, and the data that comes with it."""
+
+    reason: Reason
+    holds: Any
+    detail: Any = None
+
+
+def column(outcome: Any, *guards: Guard) -> None:
+    """Claim that a rule went through a column of guards: all hold, or all before the one that it rejects for."""
+    reasons, conditions = [guard.reason for guard in guards], [term(guard.holds) for guard in guards]
+    if not isinstance(outcome, Rejected):
+        claim("accepts only if every guard holds", conj(*conditions))
+    elif outcome.reason not in reasons:
+        claim("rejects for a reason of the column", False)
+    else:
+        place = reasons.index(outcome.reason)
+        reach(f"rejects with {outcome.reason.name}")
+        claim("rejects for the first guard that fails", conj(*conditions[:place], z3.Not(conditions[place])))
+        claim("with its detail", same_detail(outcome.detail, guards[place].detail))
+
+
+def _lifted(rule: Callable[..., Any], run: Callable[[], None]) -> Iterator[Query]:
+    return lifted(rule.__name__, run)
+
+
+@proof("ACTIVE-CHAIN")
+def the_chain_is_active(_: Given) -> Iterator[Query]:
+    """Run ``check_active`` on an arbitrary owner."""
+
+    def run() -> None:
+        created, owner = unknown(BOOLEANS, "created"), unknown(optional(BYTES), "owner")
+        outcome = attempt(check_active, created, owner)
+        column(outcome, Guard(Reason.INACTIVE_CHAIN, created), Guard(Reason.CHAIN_CLOSED, owner is not None))
+
+    yield from _lifted(check_active, run)
+
+
+@proof("PROPOSER")
+def the_owner_proposes(_: Given) -> Iterator[Query]:
+    """Run ``check_proposer`` on an arbitrary owner and proposer."""
+
+    def run() -> None:
+        owner, proposer = unknown(optional(BYTES), "owner"), unknown(BYTES, "proposer")
+        is_owner = z3.BoolVal(False) if owner is None else owner.term == proposer.term
+        column(attempt(check_proposer, owner, proposer), Guard(Reason.INVALID_OWNER, is_owner, proposer))
+
+    yield from _lifted(check_proposer, run)
+
+
+@proof("CHAINING")
+def the_block_is_the_next(_: Given) -> Iterator[Query]:
+    """Run ``check_chaining`` on arbitrary heights and hashes."""
+
+    def run() -> None:
+        next_height, height = unknown(HEIGHTS, "next_height"), unknown(HEIGHTS, "height")
+        last, previous = unknown(HASHES, "last"), unknown(HASHES, "previous")
+        column(
+            attempt(check_chaining, next_height, last, height, previous),
+            Guard(Reason.UNEXPECTED_BLOCK_HEIGHT, height.term == next_height.term, next_height),
+            Guard(Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH, previous.term == last.term, last),
+            Guard(Reason.INVALID_BLOCK_HEIGHT, height.term + 1 <= MAX_U64, height),
+        )
+
+    yield from _lifted(check_chaining, run)
+
+
+@proof("VOTING-RULE")
+def one_block_per_height(_: Given) -> Iterator[Query]:
+    """Run ``already_voted`` on an arbitrary pending block and proposal."""
+
+    def run() -> None:
+        pending, block = unknown(optional(EXECUTED), "pending"), unknown(BLOCKS, "block")
+        round_ = unknown(ROUNDS, "round")
+        voted = attempt(already_voted, pending, block, round_)
+        same = True if pending is None else BLOCKS.pack(pending.block) == BLOCKS.pack(block)
+        column(
+            voted,
+            Guard(Reason.INVALID_BLOCK_PROPOSAL, round_.term == 0, round_),
+            Guard(Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, same, None if pending is None else pending.block),
+        )
+        if not isinstance(voted, Rejected):
+            claim("returns the vote cast before", _same_vote(voted, pending))
+
+    yield from _lifted(already_voted, run)
+
+
+def _same_vote(voted: Any, pending: Any) -> z3.BoolRef:
+    packed = optional(EXECUTED)
+    return packed.pack(voted) == packed.pack(pending)
+
+
+@proof("CONFIRMED-ONLY")
+def confirmed_certificates_only(_: Given) -> Iterator[Query]:
+    """Run ``check_kind`` on both kinds."""
+
+    def run() -> None:
+        kind = unknown(members(Kind), "kind")
+        column(attempt(check_kind, kind), Guard(Reason.UNEXPECTED_CERTIFICATE_KIND, kind is Kind.CONFIRMED, kind))
+
+    yield from _lifted(check_kind, run)
