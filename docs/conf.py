@@ -65,7 +65,13 @@ def _plain_code(app, what, name, obj, options, lines):  # noqa: ARG001
     lines[:] = [_CODE.sub(r"``\1``", line) for line in lines]
 
 
+def _no_terms(app, what, name, obj, skip, options):  # noqa: ARG001
+    """Leave out the symbols of the proofs: they can be called and have no signature."""
+    return True if type(obj).__module__.startswith("z3") else None
+
+
 def setup(app: Sphinx) -> None:
     """Connect the hooks above."""
+    app.connect("autodoc-skip-member", _no_terms)
     app.connect("autodoc-process-signature", _short_types)
     app.connect("autodoc-process-docstring", _plain_code, priority=400)  # before napoleon

@@ -25,7 +25,7 @@ from .reports import HOLDS, INTERRUPTED, UNUSABLE, VIOLATED, Output, counted
 if TYPE_CHECKING:
     from .audit_files import AuditResult
     from .play import Run, ScenarioResult
-    from .proofs.code_mutants import MutantReport
+    from .proofs.code_mutants import ProofMutants
     from .proofs.prover import ProveReport
     from .verify import VerifyReport
 
@@ -303,7 +303,7 @@ def show_proofs(output: Output, report: "ProveReport") -> None:
     output.say(summary(report), style="bold")
 
 
-def break_functions(output: Output, names: Sequence[str]) -> "MutantReport":
+def break_functions(output: Output, names: Sequence[str]) -> "ProofMutants":
     """Prove under mutants of the functions that some theorems speak of."""
     from .proofs.code_mutants import attacks, run_mutants
 
@@ -343,6 +343,7 @@ def explore(
     everything: Annotated[bool, typer.Option("--all", help="Explore every shipped model.")] = False,
     reduction: Annotated[bool, typer.Option(help="Merge states that differ by a renaming of validators.")] = True,
     quick: Annotated[bool, typer.Option(help="Send only what is used: fewer states, same verdict.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Models that are explored at the same time.")] = 1,
     max_states: Annotated[int, typer.Option(min=1, help="States to keep, at most.")] = 10**9,
     max_memory: Annotated[int, typer.Option(metavar="MIB", min=64, help="Resident memory, at most.")] = 4096,
     as_json: Annotated[
@@ -360,7 +361,8 @@ def explore(
     output = Output(as_json == STDOUT, quiet, verbose)
     paths = models_named(models or [], everything)
     options = Options(reduction, quick, Bounds(max_states, max_memory))
-    return explore_files(output, paths, options, None if as_json in {None, STDOUT} else Path(as_json), trace)
+    file = None if as_json in {None, STDOUT} else Path(as_json)
+    return explore_files(output, paths, options, file, trace, workers)
 
 
 # --- audit -------------------------------------------------------------------------------------------------------

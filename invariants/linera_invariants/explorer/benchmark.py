@@ -24,7 +24,7 @@ LARGE = spec_root() / "models" / "long" / "agreement-six-rivals.toml"
 
 
 @frozen
-class Run:
+class Measured:
     """A search in a process of its own: it held, over so many states."""
 
     states: int
@@ -33,7 +33,7 @@ class Run:
     """Bytes of peak resident memory of the whole process."""
 
 
-def measure(path: Path, options: Options) -> Run:
+def measure(path: Path, options: Options) -> Measured:
     """Explore a model. Raises: ValueError (it does not come out as expected)."""
     model = read_model(path)
     begin = time.perf_counter()
@@ -42,10 +42,10 @@ def measure(path: Path, options: Options) -> Run:
     if not report.holds:
         raise ValueError(f"{path}: {report.problems}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(report.states, seconds, peak)
+    return Measured(report.states, seconds, peak)
 
 
-def apart(path: Path, options: Options) -> Run:
+def apart(path: Path, options: Options) -> Measured:
     """Explore a model in a fresh process."""
     with worker_pool(1) as pool:
         return pool.apply(measure, (path, options))
@@ -72,7 +72,7 @@ def bench_explore(progress: Progress = lambda _: None, model: Path = MODEL, larg
     return BenchResult("explore", tuple(figures))
 
 
-def _against_spin(progress: Progress, shape: Shape, folder: Path, plain: Run, quick: Run) -> list[Figure]:
+def _against_spin(progress: Progress, shape: Shape, folder: Path, plain: Measured, quick: Measured) -> list[Figure]:
     if not spin_is_here():
         progress("SPIN: not run, it is not installed")
         return []
@@ -84,7 +84,7 @@ def _against_spin(progress: Progress, shape: Shape, folder: Path, plain: Run, qu
     ]
 
 
-def _against_tlc(progress: Progress, shape: Shape, folder: Path, plain: Run) -> list[Figure]:
+def _against_tlc(progress: Progress, shape: Shape, folder: Path, plain: Measured) -> list[Figure]:
     jar = tlc_jar()
     if jar is None:
         progress("TLC: not run, it is not installed")
@@ -93,7 +93,7 @@ def _against_tlc(progress: Progress, shape: Shape, folder: Path, plain: Run) -> 
     return _speed("TLC", plain, run_tlc(shape, folder, jar), 20)
 
 
-def _speed(name: str, plain: Run, peer: PeerResult, bound: float) -> list[Figure]:
+def _speed(name: str, plain: Measured, peer: PeerResult, bound: float) -> list[Figure]:
     ratio = peer.seconds / peer.states * plain.states / plain.seconds
     return [
         Figure(f"states, explorer - {name}", abs(plain.states - peer.states), "states", "≤", 0),

@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from linera_invariants.errors import UsageError
 from linera_invariants.inputs import write_atomically
+from linera_invariants.processes import worker_pool
 from linera_invariants.reports import HOLDS, INTERRUPTED, PATIENCE, UNUSABLE, VIOLATED, Output, counted, document
 from linera_invariants.traces import write_trace
 
 from .bounds import memory
-from .explore import Options, Report, explore
+from .explore import PARTIAL, Options, Report, explore
 from .model import Model, long_models, read_model, shipped_models
 
 CODES = {"interrupted": INTERRUPTED, "incomplete": UNUSABLE}
@@ -28,18 +30,19 @@ def models_named(names: Sequence[str], everything: bool) -> list[Path]:
 
 
 def explore_files(
-    output: Output, paths: Sequence[Path], options: Options, json_file: Path | None, trace: Path | None
+    output: Output, paths: Sequence[Path], options: Options, json_file: Path | None, trace: Path | None, workers: int
 ) -> int:
-    """Explore models and write what came out. Raises: UsageError."""
+    """Explore models, so many at a time, and write what came out. Raises: UsageError."""
     if trace is not None and len(paths) > 1:
         raise UsageError("--trace: expected one model")
     models = [read_model(path) for path in paths]
     reports: list[Report] = []
-    for model in models:
-        with live(output, model) as progress:
-            reports.append(explore(model, options, progress))
-        show(output, reports[-1])
-        if reports[-1].verdict == "interrupted":
+    alone = min(workers, len(models)) == 1
+    found = one_by_one(output, models, options) if alone else side_by_side(models, paths, options, workers)
+    for report in found:
+        reports.append(report)
+        show(output, report)
+        if report.verdict == "interrupted":
             break
     if len(models) > 1:
         show_table(output, reports)
@@ -52,6 +55,30 @@ def explore_files(
     if json_file is not None:
         write_atomically(json_file, document("explore", code, models=documents).encode())
     return code
+
+
+def one_by_one(output: Output, models: Sequence[Model], options: Options) -> Iterator[Report]:
+    """Explore models in turn, with live progress."""
+    for model in models:
+        with live(output, model) as progress:
+            report = explore(model, options, progress)
+        yield report
+
+
+def side_by_side(models: Sequence[Model], paths: Sequence[Path], options: Options, workers: int) -> Iterator[Report]:
+    """Explore models in worker processes; they come in the order in which they were named."""
+    with worker_pool(min(workers, len(models))) as pool:
+        found = pool.imap(partial(explore_file, options), paths)
+        for model in models:
+            try:
+                yield next(found)
+            except KeyboardInterrupt:
+                yield Report(model, verdict="interrupted", reason=PARTIAL)
+
+
+def explore_file(options: Options, path: Path) -> Report:
+    """Explore one model in a worker process."""
+    return explore(read_model(path), options)
 
 
 def find_model(name: str) -> Path:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import asdict, define, evolve, field, fields, filters, frozen
 
@@ -24,6 +24,7 @@ from .witnesses import TableWatch, Watch
 
 AnySearch: TypeAlias = Search | ObjectSearch
 Progress: TypeAlias = Callable[[Any], None]
+PARTIAL: Final = "interrupted: partial result, not a pass"
 
 
 @frozen
@@ -126,7 +127,7 @@ def explore(model: Model, options: Options, progress: Progress = lambda _: None)
     except OutOfBounds as bound:
         report.verdict, report.reason = "incomplete", str(bound)
     except KeyboardInterrupt:
-        report.verdict, report.reason = "interrupted", "interrupted: partial result, not a pass"
+        report.verdict, report.reason = "interrupted", PARTIAL
     report.seconds = time.monotonic() - begin
     return report
 
@@ -201,7 +202,7 @@ def add_up(report: Report, search: AnySearch) -> None:
             name = f"a case for {goal}"
             report.reached[name] = report.reached.get(name, False) or cases > 0
         report.words = max(report.words, search.tables.words)
-        for statement, count in search.judge.counts.items():
+        for statement, count in (*search.judge.counts.items(), *search.whole.cases.items()):
             report.checked[statement] = report.checked.get(statement, 0) + count
 
 

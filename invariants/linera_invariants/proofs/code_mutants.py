@@ -56,7 +56,7 @@ class Survivor:
 
 
 @frozen
-class MutantReport:
+class ProofMutants:
     """What became of the mutants, and the reviewed reasons that do not fit them."""
 
     noticed: tuple[Noticed, ...]
@@ -165,7 +165,7 @@ def first_failure(name: str) -> tuple[str, str] | None:
 # --- Running -----------------------------------------------------------------------------------------------------
 
 
-def run_mutants(tasks: Sequence[Attack], progress: Callable[[str], None]) -> MutantReport:
+def run_mutants(tasks: Sequence[Attack], progress: Callable[[str], None]) -> ProofMutants:
     """Try mutants, and compare the survivors with the reviewed ones."""
     began, excuses = time.monotonic(), read_survivors()
     found: dict[str, Noticed] = {}
@@ -174,7 +174,7 @@ def run_mutants(tasks: Sequence[Attack], progress: Callable[[str], None]) -> Mut
             found[noticed.mutant] = noticed
             progress(noticed.mutant)
     in_order = tuple(found[task.mutant] for task in tasks)
-    return MutantReport(in_order, excuses, tuple(stale(excuses, in_order)), time.monotonic() - began)
+    return ProofMutants(in_order, excuses, tuple(stale(excuses, in_order)), time.monotonic() - began)
 
 
 def stale(excuses: Mapping[str, Survivor], noticed: Iterable[Noticed]) -> Iterator[str]:

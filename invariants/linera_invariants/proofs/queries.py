@@ -20,6 +20,9 @@ LIMITS: Final[dict[Solver, float]] = {"z3": 5.0, "cvc5": 30.0}
 
 Answer: TypeAlias = Literal["proved", "countermodel", "unknown"]
 
+WITNESS_SEEDS: Final = 4
+"""How many seeds may look for a model."""
+
 STRATEGIES: Final[tuple[tuple[str, ...], ...]] = ((), ("enum-inst",), ("mbqi",), ("finite-model-find",))
 """Options of cvc5, tried in this order while it does not know."""
 
@@ -96,9 +99,15 @@ class Result:
 
 
 def ask(query: Query, solver: Solver, seed: int = 0) -> Result:
-    """Send a query to a solver."""
+    """Send a query to a solver. For a witness any model will do, so other seeds are tried when one does not know."""
     check_time()
-    return _ask_z3(query, seed) if solver == "z3" else _ask_cvc5(query, seed)
+    if solver == "cvc5":
+        return _ask_cvc5(query, seed)
+    found = _ask_z3(query, seed)
+    for other in range(seed + 1, seed + WITNESS_SEEDS if query.expect_model else 0):
+        if found.answer == "unknown":
+            found = _ask_z3(query, other)
+    return found
 
 
 _ANSWERS: Final[dict[str, Answer]] = {"unsat": "proved", "sat": "countermodel"}

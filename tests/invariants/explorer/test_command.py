@@ -77,6 +77,21 @@ def test_several_models_make_a_table(command: Command, tmp_path: Path) -> None:
     assert [row[-1] for row in rows] == ["yes", "NO"]
 
 
+def test_any_number_of_workers_finds_the_same(command: Command, tmp_path: Path) -> None:
+    for name, text in {"good": MODELS["transfer"], "bad": BROKEN["vote-twice"][0], "last": MODELS["rivals"]}.items():
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    paths = [tmp_path / f"{name}.toml" for name in ("good", "bad", "last")]
+    found = []
+    for workers in (1, 2):
+        code, out, _ = command(*paths, "--workers", workers, "--json", "-")
+        models = json.loads(out)["models"]
+        for model in models:
+            model["seconds"] = model["memory"] = 0
+        found.append((code, models))
+    assert found[0] == found[1]
+    assert [model["verdict"] for model in found[0][1]] == ["holds", "violated", "holds"]
+
+
 def test_bounds_make_it_incomplete(command: Command, tmp_path: Path) -> None:
     code, out, _ = command(write_model(tmp_path, MODELS["rivals"]), "--max-states", 50)
     assert code == 2

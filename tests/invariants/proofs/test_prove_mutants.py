@@ -14,8 +14,8 @@ from linera_invariants.proofs import code_mutants
 from linera_invariants.proofs.code_mutants import (
     LEFT_OUT,
     Attack,
-    MutantReport,
     Noticed,
+    ProofMutants,
     Survivor,
     attack,
     attacks,
@@ -83,9 +83,9 @@ def test_what_is_tried():
 # --- survivors ---------------------------------------------------------------------------------------------------
 
 
-def report(*noticed: Noticed, excuses: tuple[str, ...] = ()) -> MutantReport:
+def report(*noticed: Noticed, excuses: tuple[str, ...] = ()) -> ProofMutants:
     reasons = {mutant: Survivor(mutant, "equivalent", "It is the same.") for mutant in excuses}
-    return MutantReport(noticed, reasons, tuple(stale(reasons, noticed)), 1.0)
+    return ProofMutants(noticed, reasons, tuple(stale(reasons, noticed)), 1.0)
 
 
 SEEN, ALIVE = Noticed(MUTANTS[0], "A: q", "countermodel"), Noticed(MUTANTS[1], None)
