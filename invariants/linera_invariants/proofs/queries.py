@@ -20,7 +20,7 @@ LIMITS: Final[dict[Solver, float]] = {"z3": 5.0, "cvc5": 30.0}
 
 Answer: TypeAlias = Literal["proved", "countermodel", "unknown"]
 
-WITNESS_SEEDS: Final = 4
+WITNESS_SEEDS: Final = 6
 """How many seeds may look for a model."""
 
 STRATEGIES: Final[tuple[tuple[str, ...], ...]] = ((), ("enum-inst",), ("mbqi",), ("finite-model-find",))
