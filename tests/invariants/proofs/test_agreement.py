@@ -56,7 +56,6 @@ def fails(name: str, dropped: str | None = None) -> bool:
     return any(ask(query, "z3").answer == "countermodel" for query in asked)
 
 
-@pytest.mark.clauses("WP-3.3-CLAIM-1", "WP-3.3-CLAIM-4", "WP-2.4-CLOSED-FOREVER")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("name", AGREEMENT)
 def test_theorem_holds(name: str, solver: Solver) -> None:

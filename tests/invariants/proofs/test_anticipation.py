@@ -9,7 +9,6 @@ from linera_invariants.proofs.entries import theorems
 ENTRIES = {name: e for name, e in theorems().items() if e.file.endswith("65-anticipation.toml") and e.has_proof}
 
 
-@pytest.mark.clauses("WP-2.6-ANTICIPATION", "WP-2.7-BLOCK-IS-VALID", "WP-2.7-RECEIVE", "WP-2.6-INBOX-REMOVE")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

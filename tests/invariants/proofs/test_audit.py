@@ -20,7 +20,6 @@ ENTRIES = [
 ]
 
 
-@pytest.mark.clauses("WP-3.3-CLAIM-5", "WP-2.4-CREATION-PROOF")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

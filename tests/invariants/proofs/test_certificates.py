@@ -27,7 +27,6 @@ ENTRIES = [
 ]
 
 
-@pytest.mark.clauses("WP-2.2-CERTIFICATE", "WP-2.2-ACCOUNTABILITY", "WP-2.8-STOP-AT-QUORUM", "WP-2.8-VOTE")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

@@ -36,7 +36,6 @@ ENTRIES = [
 ]
 
 
-@pytest.mark.clauses("WP-2.2-QUORUM", "WP-2.2-QUORUM-INTERSECTION", "WP-2.2-VOTING-RIGHTS")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

@@ -19,7 +19,6 @@ from linera_reference.containers import Queue
 ENTRIES = [name for name, entry in theorems().items() if entry.file.endswith("40-execution.toml") and entry.has_proof]
 
 
-@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK", "WP-2.7-RECEIVE", "WP-2.6-CONSISTENT", "WP-2.4-FRESH")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

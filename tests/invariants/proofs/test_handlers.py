@@ -9,15 +9,6 @@ from linera_invariants.proofs.entries import theorems
 ENTRIES = [name for name, entry in theorems().items() if entry.file.endswith("45-handlers.toml") and entry.has_proof]
 
 
-@pytest.mark.clauses(
-    "WP-2.8-HANDLE-REQUEST",
-    "WP-2.8-HANDLE-CERTIFICATE",
-    "WP-A.2-UPDATE-RECIPIENT",
-    "WP-A.2-CONFIRM-UPDATED-RECIPIENT",
-    "WP-2.8-ATOMIC",
-    "WP-2.8-IDEMPOTENT",
-    "WP-2.4-ARCHIVE",
-)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

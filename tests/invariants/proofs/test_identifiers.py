@@ -20,7 +20,6 @@ ENTRIES = [
 ]
 
 
-@pytest.mark.clauses("WP-2.4-IDENTIFIER", "WP-2.4-CHILD", "WP-2.4-FRESH", "WP-2.7-OPEN-CHAIN")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

@@ -15,21 +15,6 @@ BLOCKS = ["COMMIT-SENDS", "UPDATE-RECIPIENT", "SENT-MESSAGES", "CHECK-BATCH", "S
 NETWORK = ["NO-LOSS", "DELIVERED-MEANS-RECEIVED"]
 
 
-@pytest.mark.clauses(
-    "WP-A.1-ADD",
-    "WP-A.1-REMOVE",
-    "WP-A.1-CURSOR",
-    "WP-A.1-CLOSED-FORM",
-    "WP-A.1-REFINEMENT",
-    "WP-A.1-RECEIVE-BLOCK",
-    "WP-A.2-SCHEDULE",
-    "WP-A.2-CONFIRM",
-    "WP-A.2-COUNTERS",
-    "WP-A.2-SELECT",
-    "WP-A.2-UPDATE-RECIPIENT",
-    "WP-2.5-EXACTLY-ONCE",
-    "WP-2.6-INBOX-COMMUTES",
-)
 @pytest.mark.parametrize("entry", [*QUEUES, *PLACES, *INBOXES, *LAWS, *OUTBOXES, *LOOPS, *BLOCKS, *NETWORK])
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))

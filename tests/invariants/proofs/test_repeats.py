@@ -9,7 +9,6 @@ from linera_invariants.proofs.entries import theorems
 ENTRIES = {name: e for name, e in theorems().items() if e.file.endswith("65-laws.toml")}
 
 
-@pytest.mark.clauses("WP-2.8-IDEMPOTENT", "WP-A.2-REPEAT-ACK", "WP-2.5-REQUEST")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_holds(entry: str) -> None:
     assert not list(unproved(entry))
