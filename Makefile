@@ -9,12 +9,13 @@ export HYPOTHESIS_PROFILE ?= $(if $(filter true,$(CI)),ci,dev)
 PYTEST_ARGS ?=
 VERIFY_ARGS ?=
 DOCS_OUT := docs/_build/html
+TYPESCRIPT := tests/harnesses/typescript
 
 .DEFAULT_GOAL := help
-.PHONY: help setup verify test coverage lint format types imports matrix docs crosshair lock clean
+.PHONY: help setup verify test coverage lint format types imports matrix docs typescript crosshair lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## create .venv with the pinned packages (done once)
 
@@ -48,6 +49,10 @@ docs: setup ## the documentation site; a warning is an error
 	@$(BIN)/sphinx-build -W --keep-going -q -j 2 docs $(DOCS_OUT)
 	@echo "open $(DOCS_OUT)/index.html"
 
+typescript: setup $(TYPESCRIPT)/node_modules/.package-lock.json ## the independent implementation (needs Node.js and npm)
+	@cd $(TYPESCRIPT) && npm run --silent build && npm test --silent
+	@$(BIN)/pytest -q -ra tests/harnesses/test_typescript.py
+
 crosshair: setup ## a third opinion on the leaf functions, where CrossHair is installed
 	@test -x $(BIN)/crosshair || { \
 	    echo "crosshair: not installed, and no part of CI: $(BIN)/python -m pip install crosshair-tool" >&2; exit 2; }
@@ -61,8 +66,13 @@ lock: ## pin the newest packages again (needs uv)
 
 clean: ## remove everything that was built, .venv included
 	@rm -rf $(VENV) build dist htmlcov coverage.xml .coverage docs/_build docs/_generated \
-	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+	    $(TYPESCRIPT)/dist $(TYPESCRIPT)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json
+	@command -v npm > /dev/null || { echo "typescript: 'npm' was not found: install Node.js 20 or later" >&2; exit 2; }
+	@cd $(TYPESCRIPT) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 $(VENV)/.packages: requirements/lock.txt
 	@command -v $(PYTHON) > /dev/null || { \

@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import sha3_256
 from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -24,6 +24,7 @@ from linera_reference.messages import Create
 from linera_reference.network import Network, World
 from linera_reference.notation import Hash, PublicKey, Signature
 from linera_reference.rejections import Rejected, Rejection
+from linera_reference.rules import QuorumRule
 from linera_reference.validator import GenesisChain
 
 from .errors import UsageError
@@ -31,7 +32,8 @@ from .inputs import MEBIBYTE, InputError, read_bytes, read_with_schema
 from .inputs import place_of as path_in_words
 from .processes import worker_pool
 from .reports import counted
-from .scenarios import SCHEMES, chain_id_of
+from .scenarios import chain_id_of
+from .schemes import SCHEMES
 from .story import show_chain, show_rejection
 
 MAX_FILE = 256 * MEBIBYTE
@@ -46,14 +48,15 @@ LONG = 500
 
 Progress = Callable[[int], None]
 Signed = tuple[PublicKey, Signature]
+T = TypeVar("T")
+
+IDEAL = "with ideal signatures, which anyone can forge: a model, and no evidence"
 
 
 @frozen
-class Trusted:
-    """What an audit takes from its file unchecked: whoever relies on the result must know it from elsewhere."""
+class TrustedCommittee:
+    """A committee as a file states it: whoever relies on the result must know it from elsewhere."""
 
-    crypto: str
-    origin: str
     members: int
     total: int
     quorum: int
@@ -61,19 +64,31 @@ class Trusted:
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a report."""
-        committee = {"members": self.members, "total": self.total, "quorum": self.quorum, "digest": self.digest}
-        return {"crypto": self.crypto, "origin": self.origin, "committee": committee}
+        return {"members": self.members, "total": self.total, "quorum": self.quorum, "digest": self.digest}
+
+    def sentence(self) -> str:
+        """Say it to a reader."""
+        power = f"{counted(self.members, 'validator')}, N = {self.total}, quorum {self.quorum}"
+        return f"under the committee of {power}, digest {self.digest}, which you must know"
+
+
+@frozen
+class Trusted:
+    """What an audit takes from its file unchecked."""
+
+    crypto: str
+    origin: str
+    committee: TrustedCommittee
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a report."""
+        return {"crypto": self.crypto, "origin": self.origin, "committee": self.committee.to_json()}
 
     def sentences(self) -> tuple[str, ...]:
         """Say it to a reader."""
-        ideal = ("with ideal signatures, which anyone can forge: a model, and no evidence",)
         stated = " as the file states it, which you must know too" if self.origin == GENESIS else ""
-        power = f"{counted(self.members, 'validator')}, N = {self.total}, quorum {self.quorum}"
-        return (
-            f"under the committee of {power}, digest {self.digest}, which you must know",
-            f"from the {self.origin} of the chain{stated}",
-            *(ideal if self.crypto == "ideal" else ()),
-        )
+        origin = f"from the {self.origin} of the chain{stated}"
+        return (self.committee.sentence(), origin, *((IDEAL,) if self.crypto == "ideal" else ()))
 
 
 @frozen
@@ -250,21 +265,23 @@ def read_audit(path: Path) -> AuditInput:
     """Read an audit file. Raises: InputError."""
     document = read_with_schema(path, "audit", MAX_FILE)
     chain_id = chain_id_of(document["chain"])
-    genesis = _genesis(path, document)
+    genesis = genesis_of(path, document)
     if "origin" in document:
-        origin: GenesisChain | Certificate = _certificate(path, ("origin",), document["origin"])
+        origin: GenesisChain | Certificate = read_bcs(path, ("origin",), Certificate, document["origin"])
     else:
         found = [chain for chain in genesis if chain.chain_id == chain_id]
         if not found:
             raise InputError(path, "chain", "expected a chain of genesis, or the key 'origin'")
         origin = found[0]
-    context = _context(path, document)
-    trusted = _trusted(document["crypto"], origin, context.committee)
-    blocks, evidence = (_certificates(path, key, document) for key in ("blocks", "evidence"))
+    context = context_of(path, document)
+    kind = GENESIS if isinstance(origin, GenesisChain) else CREATION
+    trusted = Trusted(document["crypto"], kind, trusted_committee(context.committee))
+    blocks, evidence = (certificates_of(path, key, document) for key in ("blocks", "evidence"))
     return AuditInput(trusted, context, chain_id, origin, blocks, evidence)
 
 
-def _genesis(path: Path, document: dict[str, Any]) -> list[GenesisChain]:
+def genesis_of(path: Path, document: dict[str, Any]) -> list[GenesisChain]:
+    """Return the genesis chains that a file states. Raises: InputError."""
     found: dict[str, GenesisChain] = {}
     for entry in document["genesis"]:
         name = entry["id"]
@@ -274,10 +291,10 @@ def _genesis(path: Path, document: dict[str, Any]) -> list[GenesisChain]:
     return list(found.values())
 
 
-def _trusted(crypto: str, origin: GenesisChain | Certificate, committee: Committee) -> Trusted:
-    kind = GENESIS if isinstance(origin, GenesisChain) else CREATION
+def trusted_committee(committee: Committee, quorum: QuorumRule = QuorumRule.N_MINUS_F) -> TrustedCommittee:
+    """Describe a committee."""
     total = committee.total
-    return Trusted(crypto, kind, len(committee.weights), total, quorum_threshold(total), committee_digest(committee))
+    return TrustedCommittee(len(committee.weights), total, quorum_threshold(total, quorum), committee_digest(committee))
 
 
 def committee_digest(committee: Committee) -> str:
@@ -286,7 +303,8 @@ def committee_digest(committee: Committee) -> str:
     return sha3_256("".join(lines).encode()).hexdigest()
 
 
-def _context(path: Path, document: dict[str, Any]) -> Context:
+def context_of(path: Path, document: dict[str, Any]) -> Context:
+    """Return the parameters that a file states. Raises: InputError."""
     members = [(bytes.fromhex(entry["key"]), entry["weight"]) for entry in document["committee"]]
     try:
         committee = make_committee(members)
@@ -296,12 +314,13 @@ def _context(path: Path, document: dict[str, Any]) -> Context:
     return Context(SCHEMES[document["crypto"]], Token(), committee)
 
 
-def _certificates(path: Path, key: str, document: dict[str, Any]) -> tuple[Certificate, ...]:
-    return tuple(_certificate(path, (key, index), entry) for index, entry in enumerate(document[key]))
+def certificates_of(path: Path, key: str, document: dict[str, Any]) -> tuple[Certificate, ...]:
+    """Return a list of certificates that a file states. Raises: InputError."""
+    return tuple(read_bcs(path, (key, index), Certificate, entry) for index, entry in enumerate(document[key]))
 
 
-def _certificate(path: Path, place: tuple[str | int, ...], entry: str | dict[str, str]) -> Certificate:
-    """Decode a certificate given in hexadecimal, or as the name of a file beside this one."""
+def read_bcs(path: Path, place: tuple[str | int, ...], kind: type[T], entry: str | dict[str, str]) -> T:
+    """Decode a data type given in hexadecimal, or as the name of a file beside this one. Raises: InputError."""
     words = path_in_words(place)
     if isinstance(entry, dict):
         path, words = path.parent / entry["file"], "file"
@@ -312,10 +331,10 @@ def _certificate(path: Path, place: tuple[str | int, ...], entry: str | dict[str
         except ValueError:
             raise InputError(path, words, "expected an even number of hexadecimal digits") from None
     try:
-        return decode(Certificate, data)
+        return decode(kind, data)
     except Rejection as rejection:
         found = show_rejection(Rejected(rejection.reason, rejection.detail))
-        raise InputError(path, words, f"expected a certificate in BCS, found {found}") from None
+        raise InputError(path, words, f"expected the data type {kind.__name__} in BCS, found {found}") from None
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------
@@ -329,7 +348,7 @@ def export_audit(network: Network, world: World, chain_id: ChainId, crypto: str)
         "audit": 1,
         "crypto": crypto,
         "application": "token",
-        "committee": [{"key": key.hex(), "weight": weight} for key, weight in sorted(committee.weights.items())],
+        "committee": committee_rows(committee),
         "genesis": [
             {"id": show_chain(c.chain_id), "owner": c.owner.hex(), "balance": c.state.amount}
             for c in sorted(genesis, key=lambda c: c.chain_id)
@@ -341,6 +360,11 @@ def export_audit(network: Network, world: World, chain_id: ChainId, crypto: str)
     document["blocks"] = [encode(block).hex() for block in blocks]
     document["evidence"] = [encode(block).hex() for block in _senders_of(world, blocks)]
     return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def committee_rows(committee: Committee) -> list[dict[str, Any]]:
+    """Return a committee as files state it."""
+    return [{"key": key.hex(), "weight": weight} for key, weight in sorted(committee.weights.items())]
 
 
 def _blocks_of(world: World, chain_id: ChainId) -> list[Certificate]:

@@ -91,7 +91,8 @@ class BenchResult:
         console.print(table)
 
 
-def _timed(task: Callable[[], object]) -> float:
+def timed(task: Callable[[], object]) -> float:
+    """Return the seconds that a task takes, without garbage collection."""
     gc.collect()
     gc.disable()
     try:
@@ -111,7 +112,7 @@ def _accept(outcome: Outcome[S]) -> Accepted[S]:
 
 @frozen
 class Setup:
-    """Four equal validators of which three sign, one owner of every chain, the token."""
+    """Equal validators of which a quorum signs, one owner of every chain, the token."""
 
     context: Context
     validators: tuple[Signer, ...]
@@ -133,13 +134,15 @@ class Setup:
         return commit_block(staged, vote.block_hash, certificate), certificate
 
 
-def _setup(scheme: Scheme) -> Setup:
-    validators = tuple(make_signer(scheme, bytes([i]) * 32) for i in range(1, 5))
+def setup_of(scheme: Scheme, members: int = 4) -> Setup:
+    """Return the setup under a scheme, with a committee of another size if it is asked for."""
+    validators = tuple(make_signer(scheme, bytes([i]) * 32) for i in range(1, members + 1))
     committee = make_committee((v.public_key, 1) for v in validators)
-    return Setup(Context(scheme, Token(), committee), validators, make_signer(scheme, bytes([9]) * 32))
+    return Setup(Context(scheme, Token(), committee), validators, make_signer(scheme, bytes(32)))
 
 
-def _transfers(recipients: Iterable[ChainId], amount: int) -> tuple[Transaction, ...]:
+def transfers(recipients: Iterable[ChainId], amount: int) -> tuple[Transaction, ...]:
+    """Return a transfer to each of some chains."""
     return tuple(Execute(transfer(recipient, amount)) for recipient in recipients)
 
 
@@ -149,11 +152,11 @@ def _transfers(recipients: Iterable[ChainId], amount: int) -> tuple[Transaction,
 def bench_audit(progress: Progress = lambda _: None, blocks: int = 2000) -> BenchResult:
     """Audit a chain decoded from bytes, against the bare time of the signature verifications in it."""
     progress(f"certifying {blocks} blocks of 10 transfers")
-    setup = _setup(Ed25519Scheme())
+    setup = setup_of(Ed25519Scheme())
     origin = setup.genesis((0,))
     cell, encoded = genesis_chain(origin), []
     for height in range(blocks):
-        cell, certificate = setup.certify(cell, _transfers(((i,) for i in range(1, 11)), height + 1))
+        cell, certificate = setup.certify(cell, transfers(((i,) for i in range(1, 11)), height + 1))
         encoded.append(encode(certificate))
     certificates = [decode(Certificate, data) for data in encoded]
     signed = [
@@ -174,7 +177,7 @@ def bench_audit(progress: Progress = lambda _: None, blocks: int = 2000) -> Benc
     progress("timing the bare verifications, the audit, and the audit with the signatures checked by two processes")
     with worker_pool(2) as pool:
         audit(pool)  # the processes are running from here on
-        times = [(_timed(bare), _timed(audit), _timed(partial(audit, pool))) for _ in range(3)]
+        times = [(timed(bare), timed(audit), timed(partial(audit, pool))) for _ in range(3)]
     bare_time, audit_time, both_time = (min(column) for column in zip(*times, strict=True))
     return BenchResult(
         "audit",
@@ -204,7 +207,7 @@ def _script(setup: Setup, blocks: int) -> tuple[Validator, list[Input]]:
         return outcome.outputs
 
     for _ in range(blocks):
-        _, certificate = setup.certify(validator.chains[(0,)], _transfers([(1,)], 1))
+        _, certificate = setup.certify(validator.chains[(0,)], transfers([(1,)], 1))
         play(sign_request(setup.context.scheme, setup.owner, certificate.executed.block))
         _, update = play(certificate)
         (answer,) = play(update)
@@ -223,10 +226,10 @@ def bench_step(progress: Progress = lambda _: None, blocks: int = 500) -> BenchR
     runs = []
     for scheme in (IdealScheme(), Ed25519Scheme()):
         progress(f"preparing {4 * blocks} steps with {type(scheme).__name__}")
-        setup = _setup(scheme)
+        setup = setup_of(scheme)
         runs.append((setup, *_script(setup, blocks)))
     progress("timing both mixes, in turn")
-    times = [[_timed(partial(_play, *run)) for run in runs] for _ in range(5)]
+    times = [[timed(partial(_play, *run)) for run in runs] for _ in range(5)]
     ideal, real = (min(column) for column in zip(*times, strict=True))
     return BenchResult(
         "step",
@@ -241,7 +244,7 @@ def bench_step(progress: Progress = lambda _: None, blocks: int = 500) -> BenchR
 # --- scale -------------------------------------------------------------------------------------------------------
 
 
-def _resident() -> int:
+def resident() -> int:
     """Return the resident memory of this process in bytes, 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -262,7 +265,7 @@ def _populate(setup: Setup, count: int, progress: Progress) -> Validator:
 
 def _inputs(setup: Setup, validator: Validator, sender: ChainId, recipients: list[ChainId]) -> list[Input]:
     """Return the request and the certificate that extend a chain by one transfer to each recipient."""
-    _, certificate = setup.certify(validator.chains[sender], _transfers(recipients, 1))
+    _, certificate = setup.certify(validator.chains[sender], transfers(recipients, 1))
     return [sign_request(setup.context.scheme, setup.owner, certificate.executed.block), certificate]
 
 
@@ -293,12 +296,12 @@ def _map_operations(task: Callable[[], object]) -> int:
 
 def bench_scale(progress: Progress = lambda _: None, chains: int = 1_000_000, blocks: int = 60) -> BenchResult:
     """Time per block of ten transfers on a validator of ten chains and on one of a million."""
-    setup = _setup(IdealScheme())
+    setup = setup_of(IdealScheme())
     gc.disable()
     small = _populate(setup, 10, progress)
-    before = _resident()
+    before = resident()
     large = _populate(setup, chains, progress)
-    per_chain = (_resident() - before) / chains
+    per_chain = (resident() - before) / chains
     gc.freeze()
     active: list[ChainId] = [(number,) for number in range(10)]
     draw = random.Random(2023)  # noqa: S311 - a reproducible choice of chains
@@ -368,6 +371,20 @@ def bench_prove(progress: Progress = lambda _: None, names: Iterable[str] = ()) 
     )
 
 
+def bench_trace(progress: Progress = lambda _: None) -> BenchResult:
+    """Check logs: against bare signatures, per event, in memory, and by the number of chains."""
+    from .logs.benchmark import bench_trace as run  # noqa: PLC0415 - it uses this module
+
+    return run(progress)
+
+
+def bench_trace_long(progress: Progress = lambda _: None) -> BenchResult:
+    """Check a log of a million events, for memory."""
+    from .logs.benchmark import bench_memory as run  # noqa: PLC0415 - it uses this module
+
+    return run(progress)
+
+
 def bench_explore(progress: Progress = lambda _: None) -> BenchResult:
     """The explorer against other model checkers, and what a state costs in memory."""
     from .explorer.benchmark import bench_explore as run  # noqa: PLC0415 - it uses this module
@@ -375,10 +392,20 @@ def bench_explore(progress: Progress = lambda _: None) -> BenchResult:
     return run(progress)
 
 
+def bench_conform(progress: Progress = lambda _: None) -> BenchResult:
+    """The vectors against the reference's own harness."""
+    from .conform.benchmark import bench_conform as run  # noqa: PLC0415 - it uses this module
+
+    return run(progress)
+
+
 BENCHES: dict[str, Callable[..., BenchResult]] = {
     "audit": bench_audit,
+    "conform": bench_conform,
     "explore": bench_explore,
     "prove": bench_prove,
     "scale": bench_scale,
     "step": bench_step,
+    "trace": bench_trace,
+    "trace-long": bench_trace_long,
 }

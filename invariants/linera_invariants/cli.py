@@ -24,6 +24,8 @@ from .reports import HOLDS, INTERRUPTED, UNUSABLE, VIOLATED, Output, counted
 
 if TYPE_CHECKING:
     from .audit_files import AuditResult
+    from .conform.check import Finding as HarnessFinding
+    from .evidence import Findings
     from .play import Run, ScenarioResult
     from .proofs.code_mutants import ProofMutants
     from .proofs.prover import ProveReport
@@ -251,6 +253,9 @@ def prove(
     export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the queries as SMT-LIB files.")] = None,
     gate: Annotated[bool, typer.Option(help="Look for proofs that are worth nothing.")] = True,
     mutants: Annotated[bool, typer.Option("--mutants", help="Break the proved functions: proofs must fail.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="If a proof fails, look for an attack and write it.")
+    ] = None,
     as_json: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write one JSON document (-: to standard output).")
     ] = None,
@@ -260,10 +265,13 @@ def prove(
     """Prove theorems about the shipped functions, for committees and histories of any size, in Z3 and in cvc5."""
     from .proofs import missing_solvers
     from .proofs.entries import closure, select, theorems
+    from .verify import has_numpy
 
     check_choice("--solver", solver, ("z3", "cvc5", "both"))
     if missing := missing_solvers(solver):
         raise UsageError(f"{' and '.join(missing)}: not installed: install linera-reference[proofs]")
+    if trace is not None and not has_numpy():
+        raise UsageError("--trace: numpy: not installed: install linera-reference[explorer]")
     from .proofs.export import check_folder
     from .proofs.prover import Task
     from .proofs.prover import prove as prove_all
@@ -280,6 +288,8 @@ def prove(
         output.complain("interrupted: partial result, not a pass")
     elif export is not None:
         write_queries(output, export, report)
+    if trace is not None:
+        write_attack(output, trace, report)
     broken = break_functions(output, report.sound) if mutants and report.complete else None
     holds = report.holds and (broken is None or broken.holds)
     code = INTERRUPTED if not report.complete else HOLDS if holds else VIOLATED
@@ -313,6 +323,22 @@ def break_functions(output: Output, names: Sequence[str]) -> "ProofMutants":
     for line in report.lines():
         output.say(line, style=None if line.startswith((" ", "code mutants")) else "red")
     return report
+
+
+def write_attack(output: Output, file: Path, report: "ProveReport") -> None:
+    """Look for an attack where proofs failed: tell and write the first one that is found."""
+    from .proofs.attacks import reachable_attack
+    from .traces import write_trace
+
+    attack = None if report.holds else reachable_attack()
+    if attack is None:
+        why = "no proof failed" if report.holds else "no attack was found in the shipped models"
+        output.warn(f"{file}: {why}, so nothing was written")
+        return
+    output.say(f"{attack.statement} is violated after {counted(attack.length, 'step')}:", style="red")
+    for text in (*attack.story, f"   !! {attack.statement}: {attack.detail}"):
+        output.say(text)
+    write_trace(file, attack.trace)
 
 
 def write_queries(output: Output, folder: Path, report: "ProveReport") -> None:
@@ -410,6 +436,56 @@ def show_audit(output: Output, result: "AuditResult") -> None:
             output.tell(f"  {name.replace('_', ' '):10}  {missing if value is None else value}")
 
 
+# --- evidence ----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def evidence(
+    files: Annotated[list[Path], typer.Argument(help="Evidence files, audit files or logs of one committee.")],
+    verify: Annotated[bool, typer.Option("--verify", help="The file is a proof: check it from scratch.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", metavar="OUT", help="Write the proof, if there is one.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Convict validators that signed conflicting blocks, and write a proof of it that anybody can check."""
+    from .evidence import check_proof, examine, proof_file, read_all_evidence, read_proof
+    from .inputs import write_atomically
+
+    output = Output(as_json, quiet, verbose)
+    if verify and (len(files) > 1 or out is not None):
+        raise UsageError("--verify: expected one proof, and no -o")
+    if out is not None and out.resolve() in {file.resolve() for file in files}:
+        raise UsageError("-o: expected a file of its own")
+    found = check_proof(read_proof(files[0])) if verify else examine(read_all_evidence(files))
+    code = HOLDS if found.holds else VIOLATED
+    written = [str(out)] if out is not None and found.holds else []
+    if out is not None and found.holds:
+        write_atomically(out, proof_file(found))
+    if output.as_json:
+        output.document("evidence", code, files=[str(file) for file in files], written=written, **found.to_json())
+    show_findings(output, found)
+    for file in written:
+        output.say(f"written: {file}")
+    output.say(("the proof holds: " if found.holds else "the proof FAILS: ") * verify + found.verdict())
+    return code
+
+
+def show_findings(output: Output, found: "Findings") -> None:
+    """Write who is convicted by what, and what is not attributed."""
+    for conflict in found.to_json()["conflicts"]:
+        output.tell(f"chain {conflict['chain']}, height {conflict['height']}: signed two blocks:")
+        for block in conflict["blocks"]:
+            output.tell(f"  block      {block}")
+        for key in conflict["convicted"]:
+            output.tell(f"  validator  {key}", style="red")
+    for remark in found.remarks:
+        output.tell(remark)
+    for sentence in found.sentences():
+        output.tell(f"  {sentence}")
+
+
 # --- explain, matrix ---------------------------------------------------------------------------------------------
 
 
@@ -487,6 +563,50 @@ def mutate(output: Output, changed: bool, base: str | None) -> Any:
         return run_matrix_mutants(changed, base, report)
 
 
+# --- kills -------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def kills(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[vectors|checkers]...", help="Default: both.")] = None,
+    make: Annotated[bool, typer.Option("--make", help="Run every mutant and write the matrix anew.")] = False,
+    sample: Annotated[int, typer.Option(min=0, help="So many mutants are run again.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, max=2**32, help="Seed of the sample.")] = 0,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """The kill matrices: which vectors, and which checkers, notice which mutants of the core. A sample is run again."""
+    from .grading import all_mutants
+    from .kills import GRADED, check
+    from .kills import make as make_anew
+
+    output, reports = Output(as_json, quiet, verbose), []
+    for word in what or ():
+        check_choice("kills", word, sorted(GRADED))
+    for name in what or GRADED:
+        workers, total = jobs or os.cpu_count() or 1, len(all_mutants()) if make else sample
+        with output.progress(f"{name}: mutants", total) as progress:
+            if make:
+                found = make_anew(GRADED[name], workers, progress)
+            else:
+                found = check(GRADED[name], sample, seed, workers, progress)
+        reports.append(found)
+        output.say(found.summary())
+        if not make:
+            output.tell(f"  {counted(found.again, 'mutant')} run again, seed {seed}")
+        for problem in found.problems:
+            output.say(problem, style="red")
+        for mutant, survivor in found.reviewed.items() if verbose else ():
+            output.say(f"  {mutant}: {survivor.why}: {survivor.sentence}")
+    code = HOLDS if all(report.holds for report in reports) else VIOLATED
+    if output.as_json:
+        output.document("kills", code, matrices=[report.to_json() for report in reports])
+    return code
+
+
 # --- bench, vectors ----------------------------------------------------------------------------------------------
 
 
@@ -494,7 +614,8 @@ def mutate(output: Output, changed: bool, base: str | None) -> Any:
 @guarded
 def bench(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="audit, explore, prove, scale or step; several are run in turn.")
+        list[str],
+        typer.Argument(metavar="NAME", help="audit, conform, explore, prove, scale, step, …; several are run in turn."),
     ],
     as_json: Json = False,
     quiet: Quiet = False,
@@ -539,6 +660,191 @@ def peer(as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) 
     return code
 
 
+# --- conform -----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+@guarded
+def conform(
+    harness: Annotated[str, typer.Option(metavar="COMMAND", help="A program that answers (HARNESS.md).")],
+    check_harness: Annotated[
+        bool, typer.Option("--check-harness", help="Check that it keeps to the protocol; judge no answer.")
+    ] = False,
+    area: Annotated[list[str] | None, typer.Option(help="Vectors of this area; may be repeated.")] = None,
+    vector: Annotated[list[str] | None, typer.Option(metavar="ID", help="This vector; may be repeated.")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The few vectors that notice what all of them do.")] = False,
+    mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="What their error names mean.")] = None,
+    expected_failures: Annotated[Path | None, typer.Option(metavar="FILE", help="Vectors known to fail.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Copies of the harness.")] = 1,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.01, max=3600, help="For each answer.")] = 10.0,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
+    sarif: Annotated[Path | None, typer.Option(metavar="FILE", help="Write SARIF.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a summary for a CI page.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Run the vectors through an implementation. Exit code 1: something failed, or nothing was established."""
+    from .conform.check import check_harness as check
+    from .conform.command import Wish, check_files, show, write_reports
+    from .conform.command import conform as run_vectors
+    from .conform.copies import Options
+    from .conform.suite import Choice
+
+    output, options = Output(as_json, quiet, verbose), Options(jobs=jobs, timeout=timeout)
+    files = {"junit": junit, "sarif": sarif, "markdown": markdown}
+    choice = Choice(tuple(area or ()), tuple(vector or ()), smoke)
+    with ExitStack() as stack:
+
+        def start(total: int) -> Callable[[str], None]:
+            return stack.enter_context(output.progress("requests", total))
+
+        if check_harness:
+            if choice != Choice() or mapping or expected_failures or any(files.values()):
+                raise UsageError("--check-harness: expected none of the options that choose or judge vectors")
+            return show_harness(output, check(harness, options, start))
+        check_files(files)
+        wish = Wish(
+            harness=harness, choice=choice, mapping=mapping, expected_failures=expected_failures, options=options
+        )
+        report = run_vectors(wish, start)
+    write_reports(report, files)
+    code = HOLDS if report.holds else VIOLATED
+    if output.as_json:
+        output.document("conform", code, result=report.to_json())
+    show(output, report)
+    return code
+
+
+def show_harness(output: Output, found: Sequence["HarnessFinding"]) -> int:
+    """Tell how a harness keeps to its protocol."""
+    code = HOLDS if all(finding.holds for finding in found) else VIOLATED
+    if output.as_json:
+        output.document("conform", code, checks=[finding.to_json() for finding in found])
+    for finding in found:
+        output.tell(f"{'ok ' if finding.holds else 'NO '} {finding.check}", style=None if finding.holds else "red")
+        for line in finding.found:
+            output.say(f"    {line}")
+    output.say(f"the harness {'keeps to the protocol' if code == HOLDS else 'BREAKS the protocol'}", style="bold")
+    return code
+
+
+@vectors.command("build")
+@guarded
+def build_vectors(
+    check: Annotated[bool, typer.Option("--check", help="Compare with the files on disk; write nothing.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Make the conformance vectors and their schemas. Exit code 1: a case went wrong, or a file differs (--check)."""
+    from .vectors.model import AREAS, CaseError
+    from .vectors.shipping import differing, shipped_files, write_files
+
+    output, problems = Output(as_json, quiet, verbose), []
+    try:
+        with output.progress("areas", len(AREAS)) as progress:
+            files = shipped_files(progress)
+    except CaseError as error:
+        files, problems = {}, [str(error)]
+    changed = [str(path) for path in differing(files)]
+    if check:
+        problems += [f"{path}: differs from what the cases give" for path in changed]
+    else:
+        write_files(files)
+    code = VIOLATED if problems else HOLDS
+    if output.as_json:
+        output.document("vectors build", code, changed=changed, problems=problems)
+    for problem in problems:
+        output.say(problem, style="red")
+    for path in () if check else changed:
+        output.tell(f"written: {path}")
+    verdict = "nothing was written" if problems else "as the cases give them"
+    output.say(f"{counted(len(files), 'file')} of vectors: {verdict}")
+    return code
+
+
+@vectors.command("show")
+@guarded
+def show_vectors(
+    names: Annotated[list[str], typer.Argument(metavar="ID", help="Vectors by name, such as committee/make-four.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Show vectors: what they say, the call, the expected answer. Long forms are cut, unless --verbose."""
+    from attrs import asdict
+
+    from .vectors.shipping import description, find_vectors
+
+    output, found = Output(as_json, quiet, verbose), find_vectors(names)
+    if output.as_json:
+        output.document("vectors show", HOLDS, vectors=[asdict(vector) for vector in found])
+    for vector in found:
+        output.say(vector.id, style="bold")
+        for line in description(vector, verbose):
+            output.tell(f"  {line}")
+    return HOLDS
+
+
+@vectors.command("record")
+@guarded
+def record_run(
+    what: Annotated[str, typer.Argument(metavar="machine|model|scenario", help="What to run.")],
+    name: Annotated[str, typer.Argument(help="Which; of a model or a scenario a file, or the name of a shipped one.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write the run (JSON).")],
+    goal: Annotated[str | None, typer.Option(help="Of a machine: the place to reach; a wrong one lists some.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32, help="Of a machine (default 0).")] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a file for `trace show`.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw a picture.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Record a run for vectors: a machine's up to a goal, the attack on a broken variant, or a scenario."""
+    from .inputs import write_atomically
+    from .traces import svg_of, write_trace
+    from .vectors.record import record
+    from .vectors.runs import trace_of_run, write_run
+
+    output = Output(as_json, quiet, verbose)
+    found = record(what, str(scenario_file(name)) if what == "scenario" else name, goal, seed)
+    write_run(out, found)
+    drawn = trace_of_run(found) if trace or svg else {}
+    if trace is not None:
+        write_trace(trace, drawn)
+    if svg is not None:
+        write_atomically(svg, svg_of(drawn).encode())
+    written = [str(path) for path in (out, trace, svg) if path is not None]
+    if output.as_json:
+        output.document("vectors record", HOLDS, title=found.title, actions=len(found.actions), written=written)
+    output.say(f"{found.title} {counted(len(found.actions), 'action')}")
+    for path in written:
+        output.tell(f"written: {path}")
+    return HOLDS
+
+
+@vectors.command("validate")
+@guarded
+def validate_files(
+    files: Annotated[list[Path], typer.Argument(help="Files of vectors, mappings, lists of expected failures.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Check files by themselves; vectors also against the reference."""
+    from .conform.validate import validate
+
+    output = Output(as_json, quiet, verbose)
+    found = {str(file): validate(file) for file in files}
+    if output.as_json:
+        output.document("vectors validate", HOLDS, files=found)
+    for file, what in found.items():
+        output.tell(f"{file}: {what}")
+    output.say(f"{counted(len(found), 'file')}: valid")
+    return HOLDS
+
+
 # --- trace -------------------------------------------------------------------------------------------------------
 
 
@@ -581,6 +887,100 @@ def show(
     verdict = f"{', '.join(violated)} VIOLATED" if violated else "no violation"
     output.say(f"{counted(steps, 'step')}: {verdict}")
     return code
+
+
+@traces.command("check")
+@guarded
+def check_traces(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Logs (see docs/logs.md), plain or gzip.")],
+    signatures: Annotated[bool, typer.Option(help="Verify signatures; otherwise they are believed.")] = True,
+    mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="Which reasons your error names mean.")] = None,
+    late: Annotated[int, typer.Option(min=1, max=10_000, help="Blocks that an unlogged delivery may be late.")] = 32,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Processes; one shares most.")] = 1,
+    picture: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the last steps for `trace show`.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="OUT", help="Write the last steps as a page.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="OUT", help="Write JUnit XML.")] = None,
+    sarif: Annotated[Path | None, typer.Option(metavar="OUT", help="Write SARIF.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a summary for a CI page.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Replay logs of running validators through the reference, and compare validators."""
+    from .conform.lists import OURS, read_mapping
+    from .logs.check import Options, check_logs
+    from .logs.command import check_places, show, to_json, write_reports
+
+    output = Output(as_json, quiet, verbose)
+    outputs = {"picture": picture, "html": html, "junit": junit, "sarif": sarif, "markdown": markdown}
+    check_places(files, outputs)
+    errors = OURS if mapping is None else read_mapping(mapping)
+    options = Options(signatures, errors, late, picture is not None or html is not None)
+    with output.progress("files", len(files)) as progress:
+        report = check_logs(files, options, jobs, progress)
+    written = write_reports(report, outputs)
+    code = HOLDS if report.holds else VIOLATED
+    if output.as_json:
+        output.document("trace check", code, result=to_json(report), written=[str(file) for file in written])
+    show(output, report)
+    for path in written:
+        output.tell(f"written: {path}")
+    return code
+
+
+@traces.command("record")
+@guarded
+def record_traces(
+    scenarios: Annotated[list[str], typer.Argument(help="Scenario files, or names of shipped ones such as 01-tour.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where to write a log per validator.")],
+    deliveries: Annotated[bool, typer.Option(help="Log deliveries between chains of a validator.")] = True,
+    states: Annotated[bool, typer.Option(help="Add state digests.")] = True,
+    crypto: Annotated[str | None, typer.Option(help="ed25519 or ideal, instead of what the files say.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Play scenarios and write the logs that the correct validators would."""
+    from .logs.record import Recording, logs_of, write_logs
+    from .play import play_scenario
+    from .scenarios import read_scenario
+
+    output = Output(as_json, quiet, verbose)
+    check_choice("--crypto", crypto, ("ed25519", "ideal"))
+    files = [read_scenario(scenario_file(name)) for name in scenarios]
+    runs = [play_scenario(scenario, crypto) for scenario in files]
+    logs = [(played.scenario.name, logs_of(played, Recording(deliveries, states))) for played in runs]
+    written = [path for name, found in logs for path in write_logs(out, name, found)]
+    if output.as_json:
+        output.document("trace record", HOLDS, written=[str(path) for path in written])
+    for path in written:
+        output.say(f"written: {path}")
+    return HOLDS
+
+
+@traces.command("mutate")
+@guarded
+def mutate_trace(
+    file: Annotated[Path, typer.Argument(help="A log.")],
+    fault: Annotated[str, typer.Option(help="What goes wrong; a wrong name lists all.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="Where to write the damaged log.")],
+    seed: Annotated[int, typer.Option(min=0, max=2**32, help="Which event is damaged.")] = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Damage a log in one place, to see that `trace check` notices."""
+    from .logs.faults import FAULTS, damaged
+    from .logs.record import write_log
+
+    output = Output(as_json, quiet, verbose)
+    check_choice("--fault", fault, sorted(FAULTS))
+    done = damaged(file, fault, seed)
+    write_log(out, done.data)
+    if output.as_json:
+        output.document("trace mutate", HOLDS, fault=fault, line=done.line, what=done.what, written=str(out))
+    output.say(f"line {done.line}: {done.what}")
+    return HOLDS
 
 
 # --- the program -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Final
 from linera_reference.notation import SYMBOLS
 
 from .clauses import AlgorithmLine, Clause, Statement
+from .dockills import kills_page
 from .docproofs import crosswalk_page, theorem_pages, theorems_page
 from .explorer.model import asked_by_models
 from .links import CodeLink, Marker, PredicateLink, ReasonLink, Test
@@ -219,7 +220,7 @@ def _predicate(link: PredicateLink) -> str:
 
 
 def matrix_page(matrix: Matrix) -> str:
-    """The table clause, code, statement and predicate, theorem, test; below it the lines of the algorithms."""
+    """The table clause, code, statement and predicate, theorem, test, vector; below it the lines of the algorithms."""
     return page(
         "Traceability",
         _MATRIX_ABOUT,
@@ -233,7 +234,8 @@ def matrix_page(matrix: Matrix) -> str:
 
 
 _MATRIX_ABOUT = """
-Which code implements a clause, which statements and predicates formalize it, which theorems and tests name it. The
+Which code implements a clause, which statements and predicates formalize it, which theorems and tests name it, which
+vectors exercise it. The
 table is computed from the decorators and comments of the code and the marks of the tests. When something is missing or
 stale, `linera-reference matrix --check` fails; `linera-reference explain ID` shows one row in full. The code of a
 property is the predicate of its statement.
@@ -248,6 +250,7 @@ def _matrix_counts(matrix: Matrix) -> str:
         "statements": len(matrix.spec.statements),
         "predicates": len(matrix.predicates),
         "reasons": len(matrix.reasons),
+        "vectors": len(matrix.vectors),
         "tests that name clauses": sum(1 for test in matrix.tests if test.clauses),
     }
     return ", ".join(f"{count} {name}" for name, count in counts.items()) + "."
@@ -261,13 +264,15 @@ def _by_section(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
 
 
 def _chapter(section: str, rows: Iterable[Row]) -> str:
-    cells = table(("Clause", "Code", "Statements", "Theorems", "Tests"), map(_matrix_row, rows))
+    cells = table(("Clause", "Code", "Statements", "Theorems", "Tests", "Vectors"), map(_matrix_row, rows))
     return f"## Section {section}\n\n{cells}"
 
 
 def _matrix_row(row: Row) -> tuple[str, ...]:
     theorems = "<br>".join(to_theorem(theorem.name) for theorem in row.theorems)
-    return _clause_cell(row.clause), _code_cell(row.code), _statement_cell(row), theorems, _tests_cell(row.tests)
+    vectors = fold(str(len(row.vectors)), (f"`{vector.name}`" for vector in row.vectors))
+    cells = _clause_cell(row.clause), _code_cell(row.code), _statement_cell(row), theorems, _tests_cell(row.tests)
+    return *cells, vectors
 
 
 def _clause_cell(clause: Clause) -> str:
@@ -397,5 +402,6 @@ PAGES: Final[Mapping[str, Callable[[Matrix], str]]] = {
     "matrix": matrix_page,
     "scenarios": scenarios_page,
     "peer": peer_page,
+    "kills": kills_page,
 }
 """The computed pages: file name without its ending, and who writes it."""

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from .markdown import code, page, plain, table, to, to_theorem
 from .matrix import Matrix
+from .processes import worker_pool
 from .proofs import missing_solvers
 from .proofs.crosswalk import WORDS, PublicName, comparisons
 from .proofs.entries import KINDS, Theorem, closure
@@ -67,11 +68,11 @@ def _list(file: str, matrix: Matrix) -> str:
 
 @frozen
 class Workings:
-    """What the code knows of an entry: the formula that others use, its proof, and the sizes of its queries."""
+    """What the code knows of an entry: the formula that others use, its proof, its queries and which are witnesses."""
 
     formula: Any = None
     proof: Any = None
-    queries: tuple[tuple[str, bool, int], ...] = ()
+    queries: tuple[tuple[str, bool], ...] = ()
 
 
 def theorem_pages(matrix: Matrix) -> dict[str, str]:
@@ -148,11 +149,8 @@ def _proof(theorem: Theorem, workings: Workings | None) -> Iterator[str]:
         yield "This site was built without the solvers, so the queries are not listed."
         return
     yield f"Built by {_link(workings.proof)}; each solver is asked each query, Z3 alone for the witnesses."
-    rows = (
-        (plain(name), "a model exists" if is_witness else "always holds", f"{size:,}")
-        for name, is_witness, size in workings.queries
-    )
-    yield table(("Query", "Must be shown", "SMT-LIB, bytes"), rows)
+    rows = ((plain(name), "a model exists" if is_witness else "always holds") for name, is_witness in workings.queries)
+    yield table(("Query", "Must be shown"), rows)
     yield f"<details><summary>The code of the proof</summary>\n\n{_source(workings.proof)}\n</details>"
 
 
@@ -179,26 +177,23 @@ def workings_of(names: Iterable[str]) -> dict[str, Workings]:
     """Build the queries of some entries; without solvers nothing is known."""
     if missing_solvers():
         return {}
-    from .proofs.prover import Task, do, proof_pool  # noqa: PLC0415 - needs the solvers
+    from .proofs.prover import Task, do  # noqa: PLC0415 - needs the solvers
     from .proofs.theorems import formulas, proofs  # noqa: PLC0415
 
     chosen = list(names)
-    tasks = [Task(name, solvers=(), gate=False, texts=True) for name in chosen if name in proofs()]
-    with proof_pool() as pool:
-        built = {found.name: found for found in pool.imap_unordered(do, tasks)}
-    rows = {
-        name: tuple((q.name, q.is_witness, len(text)) for q, text in zip(found.asked, found.texts, strict=True))
-        for name, found in built.items()
-    }
+    tasks = [Task(name, solvers=(), gate=False) for name in chosen if name in proofs()]
+    with worker_pool(1) as pool:  # one after the other: what one builds, the next ones need not build again
+        built = {found.name: found for found in pool.imap(do, tasks)}
+    rows = {name: tuple((query.name, query.is_witness) for query in found.asked) for name, found in built.items()}
     return {name: Workings(formulas().get(name), proofs().get(name), rows.get(name, ())) for name in chosen}
 
 
 def survivors_of() -> dict[str, list[str]]:
     """Return for each function how many mutants there are, and those that no proof notices."""
-    from .proofs.code_mutants import read_survivors, speaking_of, tried  # noqa: PLC0415 - needs the solvers
+    from .proofs.code_mutants import reviewed, speaking_of, tried  # noqa: PLC0415 - needs the solvers
     from .proofs.entries import theorems  # noqa: PLC0415
 
-    excuses = read_survivors().values()
+    excuses = reviewed().values()
     found: dict[str, list[str]] = {}
     for function in speaking_of(theorems()):
         own = [excuse for excuse in excuses if excuse.mutant.rpartition(":")[0].rpartition(":")[0] == function]

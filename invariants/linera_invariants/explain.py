@@ -13,7 +13,7 @@ from rich.padding import Padding
 
 from .clauses import AlgorithmLine, Clause, Decision, Statement
 from .errors import UsageError
-from .links import CodeLink, PredicateLink, ReasonLink, Test
+from .links import CodeLink, PredicateLink, ReasonLink, Test, VectorLink
 from .matrix import Matrix, build_matrix
 from .proofs.entries import Theorem
 
@@ -152,6 +152,7 @@ def _of_clause(matrix: Matrix, clause: Clause) -> Groups:
     yield "reasons", (reference(reason) for reason in matrix.reasons if reason.clause == clause.id)
     yield "mentioned by", _mentions(matrix, clause.id)
     yield "tests", map(reference, row.tests)
+    yield "vectors", map(reference, row.vectors)
 
 
 def _of_decision(matrix: Matrix, decision: Decision) -> Groups:
@@ -199,6 +200,7 @@ def _of_reason(matrix: Matrix, reason: ReasonLink) -> Groups:
     )
     yield "mentioned by", _mentions(matrix, reason.name)
     yield "tests", (reference(test) for test in matrix.tests if reason.name in test.reasons)
+    yield "vectors", (reference(vector) for vector in matrix.vectors if vector.reason == reason.name)
 
 
 def _unnamed(function: str, reason: ReasonLink) -> Reference:
@@ -232,7 +234,7 @@ def _code_mentions(matrix: Matrix, decision: str) -> Iterator[Reference]:
                 yield Reference(Path(file).stem, row.strip(), file, line)
 
 
-def reference(record: Explained | CodeLink | PredicateLink | Test) -> Reference:
+def reference(record: Explained | CodeLink | PredicateLink | Test | VectorLink) -> Reference:
     """Return how a list shows a record."""
     match record:
         case Clause() | Decision():
@@ -249,3 +251,5 @@ def reference(record: Explained | CodeLink | PredicateLink | Test) -> Reference:
             return Reference(record.name, record.function, record.file, record.line)
         case Test():
             return Reference(record.name.partition("::")[2], "", record.file, record.line)
+        case VectorLink():
+            return Reference(record.name, record.sentence, record.file, record.line)

@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import frozen
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
-from referencing import Registry, Resource
 
 from .errors import UsageError
 from .specdata import spec_root
+
+if TYPE_CHECKING:  # loaded where a schema is checked: it takes as long as the rest of a small command
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+    from referencing import Registry, Resource
 
 MEBIBYTE = 1 << 20
 MAX_DEPTH = 32
@@ -151,6 +152,14 @@ def _system_errors(path: Path, expected: str) -> Iterator[None]:
 # --- Syntax ---
 
 
+def parse_json(file: Path, text: str) -> Any:
+    """Parse a JSON text as strictly as a file."""
+    source = _Source(file, text)
+    document = _parse_json(source)
+    _check_values(source, document)
+    return document
+
+
 def _parse_json(source: _Source) -> Any:
     _check_depth(source)
     try:
@@ -217,26 +226,30 @@ def _check_values(source: _Source, document: Any) -> None:
 # --- Schemas ---
 
 
-def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
+def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> "Iterator[ValidationError]":
     """Check a pattern as ECMA 262 means it: there ``$`` does not match before a final newline."""
+    from jsonschema.exceptions import ValidationError  # noqa: PLC0415
+
     if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), instance):
         yield ValidationError("pattern")
 
 
-_Validator: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-
-
 @cache
-def schema_validator(name: str) -> Draft202012Validator:
+def schema_validator(name: str) -> "Draft202012Validator":
     """Return the validator of ``spec/schemas/<name>.schema.json``."""
-    schemas = _schemas()
-    validator: Draft202012Validator = _Validator(schemas[name].contents, registry=_registry())
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from jsonschema.validators import extend  # noqa: PLC0415
+
+    kind: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    validator: Draft202012Validator = kind(_schemas()[name].contents, registry=_registry())
     return validator
 
 
 @cache
-def _schemas() -> dict[str, Resource[Any]]:
+def _schemas() -> "dict[str, Resource[Any]]":
     """Read every schema: one may refer to another by its ``$id``."""
+    from referencing import Resource  # noqa: PLC0415
+
     files = sorted((spec_root() / "schemas").glob("*.schema.json"))
     return {
         f.name.removesuffix(".schema.json"): Resource.from_contents(json.loads(f.read_text("utf-8"))) for f in files
@@ -244,13 +257,25 @@ def _schemas() -> dict[str, Resource[Any]]:
 
 
 @cache
-def _registry() -> Registry[Any]:
+def _registry() -> "Registry[Any]":
+    from referencing import Registry  # noqa: PLC0415
+
     return Registry().with_resources((schema.id() or "", schema) for schema in _schemas().values())
 
 
-def check_schema(file: str | Path, document: Any, schema: str) -> None:
-    """Accept a document that a schema accepts; complain about the first mistake, in the order of the schema."""
-    error = next(schema_validator(schema).iter_errors(document), None)
+@cache
+def part_validator(name: str, part: str) -> "Draft202012Validator":
+    """Return the validator of a definition of a schema; without a name, of the schema itself."""
+    whole: Any = schema_validator(name)
+    found: Draft202012Validator = (
+        whole.evolve(schema={"$ref": f"{whole.schema['$id']}#/$defs/{part}"}) if part else whole
+    )
+    return found
+
+
+def check_schema(file: str | Path, document: Any, schema: str, part: str = "") -> None:
+    """Accept a document that a schema (or a part of it) accepts; complain about the first mistake, in its order."""
+    error = next(part_validator(schema, part).iter_errors(document), None)
     if error is not None:
         raise InputError(file, place_of(tuple(error.absolute_path)), _expectation(error))
 
@@ -273,7 +298,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _expectation(error: ValidationError) -> str:
+def _expectation(error: "ValidationError") -> str:
     """Say what a schema expects. A ``description`` beside a keyword takes precedence over the keyword."""
     rule, value, instance = str(error.validator), _known(error.validator_value), _known(error.instance)
     if rule == "additionalProperties":
@@ -298,7 +323,7 @@ def _known(value: Any) -> Any:
     return value
 
 
-def _unknown_key(error: ValidationError) -> str:
+def _unknown_key(error: "ValidationError") -> str:
     schema, instance = _known(error.schema), _known(error.instance)
     known = sorted(schema.get("properties", {}))
     pattern = re.compile("|".join(schema.get("patternProperties", ())) or r"(?!)")

@@ -7,6 +7,7 @@ helper implements none. Trailing comments `# ALG1-07` mark lines of the algorith
 
 import ast
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
@@ -77,6 +78,18 @@ class Test:
     name: str
     clauses: tuple[str, ...]
     reasons: tuple[str, ...]
+    file: str
+    line: int
+
+
+@frozen
+class VectorLink:
+    """A conformance vector, and the clauses that it exercises; ``reason`` is the rejection that it expects."""
+
+    name: str
+    clauses: tuple[str, ...]
+    sentence: str
+    reason: str | None
     file: str
     line: int
 
@@ -275,3 +288,17 @@ def _predicate(name: str, statement: str, function: Any) -> PredicateLink:
     return PredicateLink(
         name, statement, f"{module}:{function.__name__}", shown(Path(code.co_filename)), code.co_firstlineno
     )
+
+
+def vector_links(root: Path) -> tuple[VectorLink, ...]:
+    """Read what the vectors below ``spec/`` exercise; each stands on a line of its own."""
+    files = sorted(root.glob("vectors/v[0-9]*/*.json"))
+    return tuple(link for path in files for link in _vectors_in(path))
+
+
+def _vectors_in(path: Path) -> Iterator[VectorLink]:
+    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if text.startswith('  {"id": '):
+            row = json.loads(text.removesuffix(","))
+            reason = row["expect"].get("rejected")
+            yield VectorLink(row["id"], tuple(row["clauses"]), row["sentence"], reason, shown(path), line)

@@ -17,11 +17,13 @@ from .links import (
     PredicateLink,
     ReasonLink,
     Test,
+    VectorLink,
     code_links,
     markers,
     predicate_links,
     reason_links,
     tests_of,
+    vector_links,
 )
 from .proofs.crosswalk import PublicName, read_crosswalk
 from .proofs.crosswalk import disagreements as comparison_problems
@@ -39,6 +41,7 @@ class Row:
     predicates: tuple[PredicateLink, ...]
     theorems: tuple[Theorem, ...]
     tests: tuple[Test, ...]
+    vectors: tuple[VectorLink, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The row as data, without the text of the clause."""
@@ -50,10 +53,11 @@ class Row:
             "predicates": [_place(link) for link in self.predicates],
             "theorems": [_place(theorem) for theorem in self.theorems],
             "tests": [_place(test) for test in self.tests],
+            "vectors": [_place(vector) for vector in self.vectors],
         }
 
 
-def _place(link: CodeLink | PredicateLink | Theorem | Test) -> dict[str, Any]:
+def _place(link: CodeLink | PredicateLink | Theorem | Test | VectorLink) -> dict[str, Any]:
     return {"name": link.name, "file": link.file, "line": link.line}
 
 
@@ -87,6 +91,7 @@ class Matrix:
     theorems: tuple[Theorem, ...]
     public: tuple[PublicName, ...]
     tests: tuple[Test, ...]
+    vectors: tuple[VectorLink, ...] = ()
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -103,6 +108,7 @@ class Matrix:
             tuple(link for link in self.predicates if link.statement in statements),
             tuple(theorem for theorem in self.theorems if clause.id in theorem.clauses),
             tuple(test for test in self.tests if clause.id in test.clauses),
+            tuple(vector for vector in self.vectors if clause.id in vector.clauses),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +118,7 @@ class Matrix:
     def render(self, console: Console) -> None:
         """Print the table."""
         table = Table(title="Traceability", show_lines=True)
-        for column in ("Clause", "Kind", "Code", "Statements", "Theorems", "Tests"):
+        for column in ("Clause", "Kind", "Code", "Statements", "Theorems", "Tests", "Vectors"):
             table.add_column(column, overflow="fold")
         for row in self.rows:
             table.add_row(*_cells(row, "\n"))
@@ -123,7 +129,8 @@ def _cells(row: Row, separator: str) -> tuple[str, ...]:
     code = separator.join(link.name.replace(":", ".") for link in row.code)
     tests = separator.join(f"{Path(file).name}: {count}" for file, count in _by_file(row.tests).items())
     theorems = separator.join(theorem.name for theorem in row.theorems)
-    return row.clause.id, row.clause.kind.value, code, " ".join(row.statements), theorems, tests
+    vectors = str(len(row.vectors)) if row.vectors else ""
+    return row.clause.id, row.clause.kind.value, code, " ".join(row.statements), theorems, tests, vectors
 
 
 def _by_file(tests: Iterable[Test]) -> Mapping[str, int]:
@@ -143,7 +150,7 @@ def build_matrix(spec: Path | None = None, core: Path | None = None, tests: Path
     folder = tests or found.root.parent / "tests"
     linked = code_links(root), markers(root), reason_links(root)
     entries, public = tuple(theorems(found.root).values()), read_crosswalk(found.root)
-    return Matrix(found, *linked, predicate_links(), entries, public, tests_of(folder))
+    return Matrix(found, *linked, predicate_links(), entries, public, tests_of(folder), vector_links(found.root))
 
 
 # --- Checks ------------------------------------------------------------------------------------------------------
@@ -156,8 +163,8 @@ def check_matrix(matrix: Matrix) -> list[Problem]:
     return [problem for check in CHECKS for problem in check(matrix)]
 
 
-def _problem(check: str, record: Located | CodeLink | ReasonLink | Marker | Test, message: str) -> Problem:
-    name = record.name if isinstance(record, CodeLink | ReasonLink | Test) else record.id
+def _problem(check: str, record: Located | CodeLink | ReasonLink | Marker | Test | VectorLink, message: str) -> Problem:
+    name = record.name if isinstance(record, CodeLink | ReasonLink | Test | VectorLink) else record.id
     return Problem(check, name, f"{name}: {message}", record.file, record.line)
 
 
@@ -175,6 +182,13 @@ def clauses_without_test(matrix: Matrix) -> Iterator[Problem]:
     for row in matrix.rows if matrix.tests else ():
         if not row.tests:
             yield _problem("clause-without-test", row.clause, "no test names it")
+
+
+def clauses_without_vector(matrix: Matrix) -> Iterator[Problem]:
+    """Every clause with code is exercised by a conformance vector."""
+    for row in matrix.rows if matrix.vectors else ():
+        if row.code and not row.vectors:
+            yield _problem("clause-without-vector", row.clause, "no conformance vector exercises it")
 
 
 def properties_without_statement(matrix: Matrix) -> Iterator[Problem]:
@@ -202,7 +216,7 @@ def predicates_without_statement(matrix: Matrix) -> Iterator[Problem]:
 
 def stale_clauses(matrix: Matrix) -> Iterator[Problem]:
     """Every clause named by code, a test or a reason exists."""
-    links: tuple[CodeLink | Test, ...] = (*matrix.code, *matrix.tests)
+    links: tuple[CodeLink | Test | VectorLink, ...] = (*matrix.code, *matrix.tests, *matrix.vectors)
     for link in links:
         for name in link.clauses or ():
             if name not in matrix.spec.clauses:
@@ -306,6 +320,7 @@ def one_sided_decisions(matrix: Matrix) -> Iterator[Problem]:
 CHECKS: Final[tuple[Check, ...]] = (
     clauses_without_code,
     clauses_without_test,
+    clauses_without_vector,
     properties_without_statement,
     statements_without_predicate,
     predicates_without_statement,

@@ -7,11 +7,10 @@ the child applies it, runs the tests that are still wanted, and ends.
 
 import json
 import os
-import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from mmap import mmap
 from pathlib import Path
@@ -28,6 +27,7 @@ from linera_reference.rejections import Rejection
 from .links import helpers
 from .mutation import Mutant, applied, function_object, inner_codes, mutants
 from .mutators import KINDS
+from .processes import in_child, in_workers, report
 from .sources import core_root, module_source, repository_root
 
 LEAST_SECONDS: Final = 5
@@ -335,56 +335,6 @@ def cap_settings(item: pytest.Item, plan: Plan) -> None:
         if isinstance(own, settings):
             examples, steps = min(own.max_examples, plan.examples), min(own.stateful_step_count, plan.steps)
             setattr(owner, name, settings(max_examples=examples, stateful_step_count=steps))
-
-
-# --- Processes ---------------------------------------------------------------------------------------------------
-
-
-def report(out: IO[str], name: str, data: Any) -> None:
-    """Send a result from a child at once: what follows may be stopped."""
-    out.write(json.dumps([name, data]) + "\n")
-    out.flush()
-
-
-def in_child(work: Callable[[IO[str]], None], seconds: float) -> list[tuple[str, Any]]:
-    """Fork a child, stop it after some seconds (0: never), and return what it reported until then."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        signal.alarm(int(seconds) + 1 if seconds else 0)
-        with os.fdopen(writer, "w") as out:
-            end_process(partial(work, out))
-    os.close(writer)
-    with os.fdopen(reader) as lines:
-        found = [(name, data) for name, data in map(json.loads, lines)]
-    os.waitpid(child, 0)
-    return found
-
-
-def end_process(work: Callable[[], None]) -> None:
-    """Do the work of a child and end it, whatever happens: it must never return into its parent's code."""
-    try:
-        work()
-        code = 0
-    except BaseException:  # noqa: BLE001 - the trace goes to the log of the parent
-        traceback.print_exc()
-        code = 1
-    os._exit(code)
-
-
-def in_workers(names: Iterable[str], workers: int, work: Callable[[str], None]) -> None:
-    """Fork a worker per name, so many at a time."""
-    running = 0
-    for name in names:
-        if running == workers:
-            os.wait()
-            running -= 1
-        if os.fork() == 0:
-            end_process(partial(work, name))
-        running += 1
-    for _ in range(running):
-        os.wait()
 
 
 # The plug-in of Hypothesis is imported above, before pytest could rewrite its assertions: no matter.

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -270,13 +271,13 @@ def applied(mutant: Mutant) -> Iterator[None]:
     for function, (code, defaults, keywords) in saved[1:]:
         _install(function, (codes.get(id(code), code), defaults, keywords))
     _install(original, _parts(changed))
-    _forget_memoised()
+    forget_memoised()
     try:
         yield
     finally:
         for function, parts in saved:
             _install(function, parts)
-        _forget_memoised()
+        forget_memoised()
 
 
 _Parts: TypeAlias = tuple[CodeType, Any, Any]
@@ -311,7 +312,8 @@ def _nested(before: CodeType, after: CodeType) -> dict[int, CodeType]:
     return {id(old): new for old, new in pairs if (old.co_name, old.co_freevars) == (new.co_name, new.co_freevars)}
 
 
-def _forget_memoised() -> None:
+def forget_memoised() -> None:
+    """Empty every cache of the core and of the predicates."""
     for name, module in tuple(sys.modules.items()):
         if name.startswith(("linera_reference", "linera_invariants.predicates", "linera_invariants.views")):
             for value in tuple(vars(module).values()):
@@ -320,12 +322,24 @@ def _forget_memoised() -> None:
 
 
 def _compiled(mutant: Mutant) -> FunctionType:
-    """Compile the mutated function, without its decorators, in a copy of its module's namespace."""
-    source, node = _target(mutant.function).source, _mutated_node(mutant)
+    """Compile the mutated function, without its decorators, in a copy of its module's namespace.
+
+    A method is compiled in a class of its own, as `super()` demands.
+    """
+    target, node = _target(mutant.function), _mutated_node(mutant)
     node.decorator_list = []
+    owner = target.qualname.rpartition(".")[0]
+    tree = ast.parse(f"class {owner}: pass" if owner else "pass")
+    home: Any = tree.body[0] if owner else tree
+    home.body = [node]
+    if "__class__" in function_object(mutant.function).__code__.co_freevars:
+        node.body += ast.parse("lambda: __class__").body  # captured even where the edit took `super()` away
     space = dict(vars(import_module(import_name(mutant.function.partition(":")[0]))))
-    exec(compile(ast.Module([node], []), str(source.path), "exec"), space)  # noqa: S102 - the reference's own source, one edit away
-    made: FunctionType = space[node.name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # such as a field of None: that is the mistake
+        code = compile(tree, str(target.source.path), "exec")
+    exec(code, space)  # noqa: S102 - the reference's own source, one edit away
+    made: FunctionType = vars(space[owner])[node.name] if owner else space[node.name]
     return made
 
 

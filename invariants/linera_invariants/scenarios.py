@@ -20,7 +20,7 @@ from immutables import Map
 from linera_reference.application import Balance, Token
 from linera_reference.committee import combined_weight, make_committee, max_faulty
 from linera_reference.context import Context
-from linera_reference.crypto import Ed25519Scheme, IdealScheme, Scheme, Signer, make_signer
+from linera_reference.crypto import Scheme, Signer, make_signer
 from linera_reference.identifiers import ChainId
 from linera_reference.network import Network
 from linera_reference.notation import MAX_U64
@@ -29,11 +29,10 @@ from linera_reference.validator import Genesis, GenesisChain, genesis_validator
 
 from .errors import UsageError
 from .inputs import InputError, place_of, read_with_schema, shown, walk
+from .schemes import SCHEMES
 from .specdata import spec_root
 
 T = TypeVar("T")
-
-SCHEMES: dict[str, Scheme] = {"ed25519": Ed25519Scheme(), "ideal": IdealScheme()}
 
 # --- Who takes part ----------------------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ from .processes import worker_pool
 from .proofs import missing_solvers
 from .proofs.entries import proofs_of, theorems
 from .reports import counted
-from .scenarios import SCHEMES, read_scenario, shipped_scenarios
+from .scenarios import read_scenario, shipped_scenarios
+from .schemes import SCHEMES
 from .specdata import spec_root
 from .story import show_chain
 from .views import is_archived

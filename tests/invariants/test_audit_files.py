@@ -201,7 +201,7 @@ MALFORMED: dict[str, tuple[Tampering, str, str]] = {
     "odd digits": (with_value("blocks", ["0"]), "blocks, item 1", "an even number"),
     "no hexadecimal": (with_value("blocks", ["xy"]), "blocks, item 1", "bytes in lower-case hexadecimal"),
     "newline": (with_value("blocks", ["00\n"]), "blocks, item 1", "bytes in lower-case hexadecimal"),
-    "no certificate": (with_value("evidence", ["00ff"]), "evidence, item 1", "a certificate in BCS, found"),
+    "no certificate": (with_value("evidence", ["00ff"]), "evidence, item 1", "the data type Certificate in BCS, found"),
     "other folder": (with_value("blocks", [{"file": "../x.bcs"}]), "blocks, item 1, file", "in the same folder"),
     "missing file": (with_value("blocks", [{"file": "x.bcs"}]), "file", "a readable file"),
     "key twice": (lambda c: c["committee"].append(c["committee"][0]), "committee", "DUPLICATE_VALIDATOR"),

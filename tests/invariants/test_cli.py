@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from attrs import frozen
+from commands import Command, Ended, runner
 from typer.testing import CliRunner
 
 from linera_invariants import __version__, bench, matrix, matrix_mutants, peer, registry
 from linera_invariants import verify as verify_module
-from linera_invariants.cli import app, main
+from linera_invariants.cli import app
 from linera_invariants.inputs import schema_validator
 from linera_invariants.peer import PeerReport, Status, VectorResult
 from linera_invariants.specdata import spec_root
@@ -25,37 +25,9 @@ from linera_invariants.specdata import spec_root
 TOUR = str(spec_root() / "scenarios" / "01-tour.toml")
 
 
-@frozen
-class Ended:
-    """How a command ended."""
-
-    code: Any
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The one JSON document on standard output, which fits the schema."""
-        found: dict[str, Any] = json.loads(self.out)
-        schema_validator("report").validate(found)
-        assert found["exit_code"] == self.code
-        assert found["version"] == __version__
-        return found
-
-
-Command = Callable[..., Ended]
-
-
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*arguments: str) -> Ended:
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err + captured.out
-        return Ended(stop.value.code, captured.out, captured.err)
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture
@@ -135,7 +107,7 @@ def test_run_exports_nothing_from_a_failing_run(command: Command, tmp_path: Path
         (["audit", TOUR], "01-tour.toml: document: expected the key"),
         (["explain", "WP-9.9-NOTHING"], "WP-9.9-NOTHING"),
         (["matrix", "--changed"], "beside --mutants"),
-        (["bench", "speed"], "expected audit or explore or prove or scale or step"),
+        (["bench", "speed"], "expected audit or conform or "),
     ],
 )
 def test_wrong_input_is_one_message_and_no_file(command: Command, tmp_path: Path, arguments: list[str], message: str):

@@ -6,9 +6,10 @@ from typing import Any, Final, TypeAlias
 
 from attrs import asdict, define, evolve, field, fields, filters, frozen
 
-from linera_invariants.story import tell
+from linera_invariants.story import Names, tell
 from linera_invariants.traces import broken_rule, trace_of
 from linera_invariants.views import short
+from linera_reference.network import Action, Network
 
 from .bounds import Bounds, OutOfBounds, TooWide, memory
 from .judge import Judge
@@ -48,6 +49,14 @@ class Attack:
     length: int
     story: tuple[str, ...]
     trace: dict[str, Any] = field(repr=False)
+    network: Network = field(repr=False)
+    names: Names = field(repr=False)
+    actions: tuple[Action, ...] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a report says."""
+        left_out = {"trace", "network", "names", "actions"}
+        return asdict(self, filter=lambda part, _: part.name not in left_out)
 
 
 @define
@@ -110,7 +119,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         facts = asdict(self, filter=filters.exclude(fields(Report).model, fields(Report).attack))
-        attack = self.attack and asdict(self.attack, filter=filters.exclude(fields(Attack).trace))
+        attack = self.attack and self.attack.to_json()
         head = {"name": self.model.name, "title": self.model.title, "expected": asdict(self.model.expect)}
         return {**head, **facts, "seconds": round(self.seconds, 3), "attack": attack, "problems": self.problems}
 
@@ -215,4 +224,6 @@ def attack_of(setting: Setting, played: Played) -> Attack:
     detail = worst.detail
     for key, name in setting.names.items():
         detail = detail.replace(short(key), name)
-    return Attack(worst.statement, detail, len(played.steps), tuple(tell(setting.names, played.steps)), trace)
+    story, actions = tuple(tell(setting.names, played.steps)), tuple(taken.action for taken in played.steps)
+    run = (setting.network, setting.names, actions)
+    return Attack(worst.statement, detail, len(played.steps), story, trace, *run)

@@ -95,6 +95,10 @@ class NetworkMachine(Machine):
             self.remember(before, step, step.outcome)
         for place in places(self.network, before, step, after):
             self.count(place)
+        self.judge(before, step, after)
+
+    def judge(self, before: World, step: Step, after: World) -> None:
+        """Judge a step."""
         self.compare_effects(before, step)
         self.compare_archive(before, step)
         self.accuse(check_step(self.network, before, step, after, counts=self.session.checked))

@@ -8,25 +8,26 @@ out: the theorems say what is rejected, and tests say with which reason.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
+from warnings import catch_warnings
 
 from attrs import asdict, frozen
 
-from linera_invariants.clauses import SpecError, read_tables, shown
 from linera_invariants.mutation import Mutant, applied, find, functions, mutants
 from linera_invariants.specdata import spec_root
+from linera_invariants.survivors import Survivor, read_survivors
 
 from .entries import theorems
 from .prover import proof_pool, sentence_of
-from .queries import ask
+from .queries import Query, ask
 from .theorems import queries
 from .timing import LateError, at_most
 
 LEFT_OUT: Final = {"reason", "detail"}
 LIMIT: Final = 10.0
 """Seconds for one entry under one mutant; a proof that takes longer is not found."""
-WHYS: Final = ("equivalent", "out of reach")
+GLANCE: Final = 0.5
+"""Seconds for a query at first: another one may fail at once while this one takes long."""
 
 
 @frozen
@@ -44,15 +45,6 @@ class Noticed:
     mutant: str
     by: str | None
     how: str | None = None
-
-
-@frozen
-class Survivor:
-    """A reviewed mutant that no proof notices: the same program, or a difference that the theorems do not speak of."""
-
-    mutant: str
-    why: str
-    sentence: str
 
 
 @frozen
@@ -138,7 +130,7 @@ def attacks(names: Iterable[str]) -> list[Attack]:
 def attack(task: Attack) -> Noticed:
     """Prove the contracts under a mutant, up to the first proof that fails. Running out of time is the last resort."""
     late = Noticed(task.mutant, None)
-    with applied(find(task.mutant)):
+    with catch_warnings(action="ignore", category=SyntaxWarning), applied(find(task.mutant)):
         for name in task.entries:
             try:
                 with at_most(LIMIT):
@@ -154,12 +146,20 @@ def attack(task: Attack) -> Noticed:
 
 
 def first_failure(name: str) -> tuple[str, str] | None:
-    """Return the first query of an entry that Z3 does not answer as the proof needs, and how it answers."""
+    """Return a query of an entry that Z3 does not answer as the proof needs, and how it answers."""
+    slow: list[Query] = []
     for query in queries(name):
-        result = ask(query, "z3")
-        if not result.is_expected(query):
-            return query.name, "no witness" if query.expect_model else result.answer
-    return None
+        answer = ask(query, "z3", seconds=GLANCE).answer
+        if answer == "unknown":
+            slow.append(query)
+        elif (answer == "countermodel") is not query.expect_model:
+            return query.name, "no witness" if query.expect_model else answer
+    return next((found for found in map(_failure, slow) if found), None)
+
+
+def _failure(query: Query) -> tuple[str, str] | None:
+    result = ask(query, "z3")
+    return None if result.is_expected(query) else (query.name, result.answer)
 
 
 # --- Running -----------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def first_failure(name: str) -> tuple[str, str] | None:
 
 def run_mutants(tasks: Sequence[Attack], progress: Callable[[str], None]) -> ProofMutants:
     """Try mutants, and compare the survivors with the reviewed ones."""
-    began, excuses = time.monotonic(), read_survivors()
+    began, excuses = time.monotonic(), reviewed()
     found: dict[str, Noticed] = {}
     with proof_pool() as pool:
         for noticed in pool.imap_unordered(attack, tasks):
@@ -188,21 +188,6 @@ def stale(excuses: Mapping[str, Survivor], noticed: Iterable[Noticed]) -> Iterat
             yield f"{mutant}: excused, and noticed by {killers[mutant]}: remove the excuse"
 
 
-def read_survivors(root: Path | None = None) -> dict[str, Survivor]:
-    """Read the reviewed reasons: tables `[[survivor]]` with mutant, why and sentence.
-
-    Raises:
-        SpecError: the list is malformed.
-    """
-    root = root or spec_root()
-    path = root / "statements" / "theorem-survivors.toml"
-    file = shown(root, path)
-    tables = read_tables(file, path.read_text(encoding="utf-8"), "survivor")
-    return {found.mutant: found for line, table in tables for found in [_survivor(file, line, table)]}
-
-
-def _survivor(file: str, line: int, table: Mapping[str, Any]) -> Survivor:
-    match table:
-        case {"mutant": str(mutant), "why": str(why), "sentence": str(sentence), **rest} if why in WHYS and not rest:
-            return Survivor(mutant, why, sentence)
-    raise SpecError(file, line, f'expected mutant = "…", why = "{WHYS[0]}" or "{WHYS[1]}", and sentence = "…"')
+def reviewed() -> dict[str, Survivor]:
+    """Read the reviewed reasons why no proof notices a mutant. Raises: SpecError."""
+    return read_survivors(spec_root() / "statements" / "theorem-survivors.toml")

@@ -72,6 +72,13 @@ def universe(sort: z3.SortRef) -> list[z3.ExprRef]:
     return [solver.model().eval(name) for name in names]
 
 
+@cache
+def constructors(sort: Any) -> list[tuple[Any, str, list[z3.SortRef]]]:
+    """Return the constructors of a datatype, their names, and the sorts of their arguments."""
+    made = ((i, sort.constructor(i)) for i in range(sort.num_constructors()))
+    return [(c, c.name(), [sort.accessor(i, j).range() for j in range(c.arity())]) for i, c in made]
+
+
 @define
 class Encoder:
     """Turns concrete values into terms; equal values of an uninterpreted sort give the same one."""
@@ -102,9 +109,7 @@ class Encoder:
     def constructed(self, sort: Any, value: Any) -> z3.ExprRef:
         """Return a term of a datatype: ⊥, a member of an enumeration, a record, or what an option or variant holds."""
         kind = type(value).__name__
-        for i in range(sort.num_constructors()):
-            make, name = sort.constructor(i), sort.constructor(i).name()
-            parts = [sort.accessor(i, j).range() for j in range(make.arity())]
+        for make, name, parts in constructors(sort):
             if name in {f"none_{sort.name()}" if value is None else "", f"{kind}_{getattr(value, 'name', '')}"}:
                 return make()
             if name.startswith(f"make_{kind}"):
@@ -388,9 +393,8 @@ class Judge:
         simple = z3.simplify(conj(*formulas))
         if z3.is_true(simple) or z3.is_false(simple):
             return bool(z3.is_true(simple))
-        solver = z3.Solver()
-        solver.add(simple)
-        return str(solver.check()) != "unsat"
+        answer = _answer(_simple_solver(), simple)
+        return (_answer(z3.Solver(), simple) if answer == "unknown" else answer) != "unsat"
 
     def same(self, found: Any, wanted: Any) -> z3.BoolRef:
         """Say that the end of a symbolic path is a concrete value."""
@@ -438,6 +442,20 @@ class Judge:
             case SLog():
                 yield found.length.term == len(wanted)
                 yield from (found.array[i] == constants[""][i] for i in range(len(wanted)))
+
+
+@cache
+def _simple_solver() -> z3.Solver:
+    """Return a solver that is quick for the small formulas that are left; a new one for each takes twice the time."""
+    return z3.SimpleSolver()
+
+
+def _answer(solver: z3.Solver, formula: z3.BoolRef) -> str:
+    solver.push()
+    solver.add(formula)
+    answer = str(solver.check())
+    solver.pop()
+    return answer
 
 
 def _shape_of_twin(twin: SSet | SMap | SLog) -> Shape:

@@ -98,24 +98,28 @@ class Result:
         return self.answer == ("countermodel" if query.expect_model else "proved")
 
 
-def ask(query: Query, solver: Solver, seed: int = 0) -> Result:
-    """Send a query to a solver. For a witness any model will do, so other seeds are tried when one does not know."""
+def ask(query: Query, solver: Solver, seed: int = 0, seconds: float | None = None) -> Result:
+    """Send a query to a solver, for its limit if no other time is given.
+
+    For a witness any model will do, so other seeds are tried when one does not know.
+    """
     check_time()
+    patience = LIMITS[solver] if seconds is None else seconds
     if solver == "cvc5":
-        return _ask_cvc5(query, seed)
-    found = _ask_z3(query, seed)
+        return _ask_cvc5(query, seed, patience)
+    found = _ask_z3(query, seed, patience)
     for other in range(seed + 1, seed + WITNESS_SEEDS if query.expect_model else 0):
         if found.answer == "unknown":
-            found = _ask_z3(query, other)
+            found = _ask_z3(query, other, patience)
     return found
 
 
 _ANSWERS: Final[dict[str, Answer]] = {"unsat": "proved", "sat": "countermodel"}
 
 
-def _ask_z3(query: Query, seed: int) -> Result:
+def _ask_z3(query: Query, seed: int, patience: float) -> Result:
     solver = z3.Solver()
-    solver.set("timeout", int(LIMITS["z3"] * 1000))
+    solver.set("timeout", int(patience * 1000))
     solver.set("random_seed", seed)
     solver.add(*query.formulas)
     start = time.perf_counter()
@@ -132,18 +136,26 @@ def _countermodel(model: z3.ModelRef, query: Query) -> dict[str, str]:
     return values(model, relevant)
 
 
-def _ask_cvc5(query: Query, seed: int) -> Result:
+def _ask_cvc5(query: Query, seed: int, patience: float) -> Result:
     text, start, remark = query.text, time.perf_counter(), ""
     answer: Answer = "unknown"
     for options in STRATEGIES:
-        left = LIMITS["cvc5"] - (time.perf_counter() - start)
+        left = patience - (time.perf_counter() - start)
         if answer != "unknown" or left <= 0:
             break
         try:
-            answer = _run_cvc5(text, options, min(left, LIMITS["cvc5"] / 3), seed)
+            answer = _run_cvc5(text, options, min(left, patience / 3), seed)
         except RuntimeError as error:  # a strategy that does not fit the query
             remark = str(error)
     return Result("cvc5", answer, time.perf_counter() - start, remark=remark if answer == "unknown" else "")
+
+
+def finite_model(formula: z3.BoolRef, seconds: float) -> Answer:
+    """Ask cvc5 for a model with finitely many nameless values: sometimes it finds one where Z3 does not."""
+    try:
+        return _run_cvc5(witness("a model", (formula,)).text, ("finite-model-find",), seconds, 0)
+    except RuntimeError:
+        return "unknown"
 
 
 def _run_cvc5(text: str, options: tuple[str, ...], seconds: float, seed: int) -> Answer:

@@ -51,11 +51,15 @@ class Event:
 
 @define
 class Path:
-    """One run: the decisions to replay, then those found; ``later`` are the alternatives left for other runs."""
+    """One run: the decisions to replay, then those found; ``later`` are the alternatives left for other runs.
+
+    ``taken`` tells which side of a condition, by its identity as a term, was taken: it is not asked for again.
+    """
 
     prefix: tuple[bool, ...]
     solver: z3.Solver
     decisions: list[bool] = field(factory=list)
+    taken: dict[int, bool] = field(factory=dict)
     events: list[Event] = field(factory=list)
     claims: list[Claim] = field(factory=list)
     reached: list[tuple[str, tuple[z3.BoolRef, ...]]] = field(factory=list)
@@ -72,7 +76,8 @@ class Path:
     def add(self, formula: z3.BoolRef, assumed: bool) -> None:
         """Go on under a condition. What speaks of all values prunes no path: looking for models of it takes long."""
         self.events.append(Event(formula, assumed))
-        self.solver.add(*(part for part in conjuncts(formula) if not has_quantifier(part)))
+        whole = [formula] if not has_quantifier(formula) else conjuncts(formula)
+        self.solver.add(*(part for part in whole if part is formula or not has_quantifier(part)))
 
 
 _STACK: list[Path] = []
@@ -108,6 +113,10 @@ def decide(condition: z3.BoolRef) -> bool:
     if z3.is_true(simple) or z3.is_false(simple):
         return bool(z3.is_true(simple))
     path, place = here(), len(here().decisions)
+    if simple.get_id() in path.taken:
+        again = path.taken[simple.get_id()]
+        claim(COVERAGE, _side(simple, again))
+        return again
     if place < len(path.prefix):
         taken = path.prefix[place]
     else:
@@ -121,6 +130,7 @@ def decide(condition: z3.BoolRef) -> bool:
         else:
             claim(COVERAGE, _side(simple, taken))
     path.decisions.append(taken)
+    path.taken[simple.get_id()] = taken
     path.add(_side(simple, taken), assumed=False)
     return taken
 
@@ -135,7 +145,9 @@ def _feasible(path: Path, condition: z3.BoolRef) -> bool:
 
 def assume(condition: Any) -> None:
     """Go on only where a condition holds."""
-    here().add(term(condition), assumed=True)
+    formula = term(condition)
+    if not z3.is_true(formula):
+        here().add(formula, assumed=True)
 
 
 def claim(label: str, condition: Any) -> None:

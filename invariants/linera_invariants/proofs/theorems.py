@@ -24,6 +24,8 @@ P = TypeVar("P", bound=Proof)
 
 _FORMULAS: dict[str, Formula] = {}
 _PROOFS: dict[str, Proof] = {}
+_PROVING: list[str] = []
+"""The entry whose proof runs now."""
 
 
 def formula(name: str) -> Callable[[F], F]:
@@ -63,13 +65,18 @@ class Given:
         if name not in self.theorem.uses:
             raise LookupError(f"{self.theorem.name} does not list {name} under uses")
         self.asked.add(name)
-        return z3.BoolVal(True) if name == self.dropped else said(name, *terms)
+        return z3.BoolVal(True) if name == self.dropped else formulas()[name](*terms)
 
 
 def said(name: str, *terms: Any) -> z3.BoolRef:
-    """Return what an entry says about some terms: as a goal, in its own proof."""
-    _load()
-    return _FORMULAS[name](*terms)
+    """Return what an entry says about some terms: as a goal, in its own proof.
+
+    Raises:
+        LookupError: the proof of another entry runs; it has to list this one under uses, and to ask for it.
+    """
+    if _PROVING and _PROVING[-1] != name:
+        raise LookupError(f"the proof of {_PROVING[-1]} says {name}: expected its own name, or one that it is given")
+    return formulas()[name](*terms)
 
 
 @cache
@@ -101,9 +108,23 @@ def queries(name: str, dropped: str | None = None) -> Iterator[Query]:
     """
     theorem = theorems()[name]
     given = Given(theorem, dropped)
-    yield from proofs()[name](given)
+    yield from _proving(name, iter(proofs()[name](given)))
     if idle := sorted(set(theorem.uses) - given.asked):
         raise LookupError(f"{name} lists {', '.join(idle)} under uses, and its proof asks for none of it")
+
+
+def _proving(name: str, found: Iterator[Query]) -> Iterator[Query]:
+    """Note which proof runs, as long as it does: between two queries others may."""
+    end = object()
+    while True:
+        _PROVING.append(name)
+        try:
+            query = next(found, end)
+        finally:
+            _PROVING.pop()
+        if not isinstance(query, Query):
+            return
+        yield query
 
 
 def disagreements() -> list[str]:

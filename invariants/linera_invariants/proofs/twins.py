@@ -16,6 +16,7 @@ from .codecs import Codec, unpacked
 from .symbolic import (
     InfeasibleError,
     OutsideSubsetError,
+    Path,
     SBool,
     SInt,
     assume,
@@ -157,9 +158,30 @@ def formula_of(decision: Callable[[], Any]) -> z3.BoolRef:
         found.append(conj(*here().conditions, value))
 
     for path in explore(run):
-        for claimed in path.claims:
-            claim(claimed.label, z3.Implies(conj(*claimed.conditions), claimed.formula))
+        _pass_on(path)
     return disj(*found)
+
+
+def value_of(compute: Callable[[], z3.ExprRef]) -> z3.ExprRef:
+    """Return what a function computes as one term: its value path by path. Claims go to the path that asks."""
+    found: list[tuple[z3.BoolRef, z3.ExprRef]] = []
+
+    def run() -> None:
+        value = compute()
+        found.append((conj(*(event.formula for event in here().events if not event.assumed)), value))
+
+    for path in explore(run):
+        _pass_on(path)
+    *cases, (_, value) = found
+    for condition, other in reversed(cases):
+        value = z3.If(condition, other, value)
+    return value
+
+
+def _pass_on(path: Path) -> None:
+    """Claim what a path of its own claimed."""
+    for claimed in path.claims:
+        claim(claimed.label, z3.Implies(conj(*claimed.conditions), claimed.formula))
 
 
 @frozen(eq=False)

@@ -10,7 +10,7 @@ from linera_invariants.clauses import load_spec
 from linera_invariants.driver import Step
 from linera_invariants.mutation import Mutant
 from linera_invariants.registry import Violation, statements
-from linera_invariants.scenarios import SCHEMES
+from linera_invariants.schemes import SCHEMES
 from linera_invariants.story import (
     ASIDE,
     Names,
@@ -59,17 +59,19 @@ def trace_of(
     names: Names,
     source: str = "",
     broken: Mapping[str, Any] | None = None,
+    start: World | None = None,
 ) -> Document:
-    """Replay a run from the initial world, and describe it.
+    """Replay a run from the initial world (or from ``start``), and describe it.
 
     Of ``events``, actions and steps are taken (a step's outcome is computed again); remarks are copied; a violation is
     what was found after the step before it. ``names`` gives validators and owners distinct names, in the order of their
     lanes. ``source`` says where the run comes from; ``broken`` is what :func:`broken_rule` says of a broken variant,
     under which the caller must run this function.
     """
-    run = tuple(_replay(network, events))
+    start = initial_world(network) if start is None else start
+    run = tuple(_replay(network, events, start))
     teller = well_read_teller(names, (event.step if isinstance(event, _Turn) else event for event in run))
-    return _Scribe(network, teller, run).document(title, {"source": source, "broken": dict(broken or {})})
+    return _Scribe(network, teller, run, start).document(title, {"source": source, "broken": dict(broken or {})})
 
 
 def broken_rule(sentence: str, mutant: Mutant) -> Document:
@@ -87,8 +89,7 @@ class _Turn:
     after: World
 
 
-def _replay(network: Network, events: Iterable[Event]) -> Iterator[_Turn | Remark | Violation]:
-    world = initial_world(network)
+def _replay(network: Network, events: Iterable[Event], world: World) -> Iterator[_Turn | Remark | Violation]:
     for event in events:
         if isinstance(event, Remark | Violation):
             yield event
@@ -107,6 +108,7 @@ class _Scribe:
     network: Network
     teller: Teller
     run: tuple[_Turn | Remark | Violation, ...]
+    start: World
 
     def document(self, title: str, optional: Document) -> Document:
         rivals = sorted(self.teller.rivals.items(), key=lambda item: item[0])
@@ -116,7 +118,7 @@ class _Scribe:
             **{key: value for key, value in optional.items() if value},
             "network": self.committee() | {"owners": self.owners(), "chains": self.chains()},
             "blocks": [self.block(block) for _, blocks in rivals for block in blocks],
-            "initial": [self.cell(cell) for cell in self.in_order(changed_cells(None, initial_world(self.network)))],
+            "initial": [self.cell(cell) for cell in self.in_order(changed_cells(None, self.start))],
             "events": [self.event(event) for event in self.run],
         }
 

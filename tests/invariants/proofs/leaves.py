@@ -4,7 +4,16 @@ CrossHair runs a function on symbolic arguments of its own making and looks for 
 and break a later one. The proofs do not depend on it.
 """
 
-from linera_reference.committee import TOTAL_BOUND, is_quorum, max_faulty, quorum_threshold, validity_threshold
+from immutables import Map
+
+from linera_reference.committee import (
+    TOTAL_BOUND,
+    Committee,
+    is_quorum,
+    max_faulty,
+    quorum_threshold,
+    validity_threshold,
+)
 from linera_reference.messages import Cursor, heights_before, successor
 from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.rules import QuorumRule
@@ -21,10 +30,10 @@ def thresholds(total: int, faulty: int, halfway: bool) -> None:
     assert validity_threshold(total) == max_faulty(total) + 1 > faulty
 
 
-def decision(weight: int, total: int) -> None:
+def decision(votes: int, total: int) -> None:
     assert 0 < total < TOTAL_BOUND
-    assert 0 <= weight <= total
-    assert is_quorum(weight, total) == (weight >= total - max_faulty(total))
+    assert 0 <= votes <= total
+    assert is_quorum(Committee(Map(), total), votes) == (votes >= total - max_faulty(total))
 
 
 def next_place(height: int, index: int, other_height: int, other_index: int) -> None:

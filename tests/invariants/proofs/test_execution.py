@@ -154,7 +154,7 @@ ASKED = {
 
 
 def test_optionals_that_do_not_fork_are_not_asked() -> None:
-    entries = [e for e in theorems().values() if e.file.endswith(("40-execution.toml", "45-handlers.toml"))]
+    entries = [e for e in theorems().values() if e.file.split("/")[-1][:2] in {"40", "45", "66", "67", "68"}]
     for function in {name for entry in entries for name in entry.functions}:
         module, _, name = function.partition(":")
         node = dict(definitions(module_source(module).tree))[name]

@@ -21,7 +21,7 @@ MUTANTS = [
     ("CHAINING", "validator:check_chaining", "previous == last", "True"),
     ("VOTING-RULE", "certification:already_voted", "pending.block == block", "True"),
     ("VOTING-RULE", "certification:already_voted", "return pending", "return None"),
-    ("CONFIRMED-ONLY", "certification:check_kind", "kind is Kind.CONFIRMED", "kind is not Kind.CONFIRMED"),
+    ("CHECK-CONFIRMED", "certification:check_kind", "kind is Kind.CONFIRMED", "kind is not Kind.CONFIRMED"),
     ("HANDLE-REQUEST", "validator:handle_request", "check_proposer(part.owner, request.owner)", "pass"),
     ("HANDLE-REQUEST", "validator:handle_request", "check_not_anticipated(context, staged)", "pass"),
     ("HANDLE-REQUEST", "validator:handle_request", "(context, staged)", "(context, Staged(chain, staged.executed))"),
@@ -40,6 +40,9 @@ MUTANTS = [
     ("HANDLE-CERTIFICATE", "execution:commit_block", "part, local)", "part, evolve(local, owing=None))"),
     ("HANDLE-CERTIFICATE", "execution:extend_log", "part.next_height + 1", "part.next_height"),
     ("CELL-SHAPE", "execution:extend_log", "part.log.append(block_hash)", "part.log"),
+    # The ranges of heights and counts, which every run on symbols relies on.
+    ("CELL-SHAPE", "validator:execute_certified", "executed.block.height < MAX_U64", "True"),
+    ("EXECUTION-KEEPS", "execution:execute_block", "count <= MAX_U64", "True"),
     ("ARRIVAL-CONSUMES-NOTHING", "inbox:add", "inbox.consumed, added", "successor(cursor), added"),
     ("ARRIVAL-CREATES", "validator:create_chain", "not chain.consistent.created", "True"),
     ("ARRIVAL-CREATES", "chain:activate", "owner=owner", "owner=part.owner"),

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import z3
-from attrs import evolve, frozen
+from attrs import evolve
+from commands import Command, runner
 
 from linera_invariants import proofs as proofs_package
 from linera_invariants.clauses import SpecError
-from linera_invariants.cli import main
 from linera_invariants.errors import UsageError
 from linera_invariants.inputs import schema_validator
 from linera_invariants.mutation import applied, edit
@@ -234,26 +234,9 @@ def test_values_read_like_the_core():
 # --- the command -------------------------------------------------------------------------------------------------
 
 
-@frozen
-class Ended:
-    code: Any
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(*arguments: str) -> Ended:
-        with pytest.raises(SystemExit) as stop:
-            main(("prove", *arguments))
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err + captured.out
-        return Ended(stop.value.code, captured.out, captured.err)
-
-    return run
+    return runner(capsys, "prove")
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 import z3
+from attrs import evolve
 
 from linera_invariants.proofs import gate
-from linera_invariants.proofs.entries import Theorem
+from linera_invariants.proofs import theorems as registry
+from linera_invariants.proofs.entries import Theorem, theorems
 from linera_invariants.proofs.gate import complaints, examine, happens, holds_somewhere, satisfiable
 from linera_invariants.proofs.prover import Answered, Asked, ProveReport, Proving, Verdict
-from linera_invariants.proofs.queries import Query, witness
+from linera_invariants.proofs.queries import Query, finite_model, witness
 from linera_invariants.proofs.symbolic import conj
-from linera_invariants.proofs.theorems import Given
+from linera_invariants.proofs.theorems import Given, said
 from linera_invariants.proofs.words import entry_rows, gate_lines
 
 X = z3.Int("x")
@@ -75,6 +77,29 @@ def test_what_the_solver_cannot_say_is_undetermined():
     assert found.undetermined == ("hard",)
 
 
+def test_cvc5_is_asked_what_z3_cannot_say(monkeypatch: pytest.MonkeyPatch):
+    told = {"countermodel": "yes", "proved": "no", "unknown": "undetermined"}
+    z3.set_param("smt.mbqi", False)
+    try:
+        for number, (answer, expected) in enumerate(told.items()):
+            monkeypatch.setattr(gate, "finite_model", lambda *_, answer=answer: answer)
+            g = z3.Function(f"g{number}", z3.IntSort(), z3.IntSort())
+            assert satisfiable(z3.ForAll([X], g(X) > X)) == expected
+        monkeypatch.setattr(gate, "find_spec", lambda _: None)
+        h = z3.Function("h", z3.IntSort(), z3.IntSort())
+        assert satisfiable(z3.ForAll([X], h(X) > X)) == "undetermined"
+    finally:
+        z3.set_param("smt.mbqi", True)
+
+
+def test_cvc5_finds_finite_models():
+    sort = z3.DeclareSort("Thing")
+    a, b, c = z3.Consts("a b c", sort)
+    two = z3.And(a != b, z3.ForAll([c], z3.Or(c == a, c == b)))
+    assert finite_model(two, 5) == "countermodel"
+    assert finite_model(z3.And(two, z3.Distinct(a, b, z3.Const("d", sort))), 5) == "proved"
+
+
 def hypotheses(monkeypatch: pytest.MonkeyPatch, needed: z3.BoolRef, idle: z3.BoolRef) -> gate.Gate:
     said = {"NEEDED": needed, "IDLE": idle}
 
@@ -120,3 +145,23 @@ def test_a_vacuous_proof_is_no_proof():
     good = (Asked("it", False, (Answered("z3", "proved", 0.1, expected=True),)),)
     empty = Proving("IS-QUORUM", good, gate.Gate(0))
     assert ProveReport(("IS-QUORUM",), {"IS-QUORUM": empty}).verdicts()["IS-QUORUM"] is Verdict.VACUOUS
+
+
+def test_a_proof_says_no_other_entry_than_its_own(monkeypatch: pytest.MonkeyPatch):
+    entry = evolve(theorems()["QUORUM-CORRECT"], uses=())
+    monkeypatch.setattr(registry, "theorems", lambda: {entry.name: entry})
+    sort = z3.DeclareSort("Quorum")
+    member = z3.Function("member", sort, sort, z3.BoolSort())
+    correct = z3.Function("correct", sort, z3.BoolSort())
+
+    def proof_that_says(name: str) -> Iterator[Query]:
+        yield Query("q", (), said(name, member, correct))
+
+    for name in (entry.name, "QUORUM-INTERSECTION"):
+        monkeypatch.setattr(registry, "proofs", lambda name=name: {entry.name: lambda _: proof_that_says(name)})
+        if name == entry.name:
+            assert len(list(registry.queries(entry.name))) == 1
+        else:
+            with pytest.raises(LookupError, match=f"the proof of {entry.name} says {name}"):
+                list(registry.queries(entry.name))
+    assert said("QUORUM-INTERSECTION", member, correct) is not None  # outside of proofs whoever wants may look

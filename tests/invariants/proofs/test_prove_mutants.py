@@ -16,16 +16,16 @@ from linera_invariants.proofs.code_mutants import (
     Attack,
     Noticed,
     ProofMutants,
-    Survivor,
     attack,
     attacks,
-    read_survivors,
+    reviewed,
     run_mutants,
     stale,
     tried,
 )
 from linera_invariants.proofs.entries import theorems
 from linera_invariants.proofs.symbolic import OutsideSubsetError
+from linera_invariants.survivors import Survivor, read_survivors
 
 NAME, QUORUM = "QUORUM-ARITHMETIC", "committee:quorum_threshold"
 MUTANTS = [mutant.id for mutant in tried(QUORUM)]
@@ -114,7 +114,7 @@ def test_a_stale_reason_is_an_error():
 
 
 def test_the_shipped_reasons_are_readable_and_of_known_mutants():
-    assert not list(stale(read_survivors(), ()))
+    assert not list(stale(reviewed(), ()))
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_the_shipped_reasons_are_readable_and_of_known_mutants():
         '[[survivor]]\nmutant = "a"\nwhy = "equivalent"\n',
         '[[survivor]]\nmutant = "a"\nwhy = "equivalent"\nsentence = "s"\nmore = 1\n',
         "survivor = 1\n",
+        '[[survivor]]\nmutant = "a"\nwhy = "equivalent"\nsentence = "s"\n' * 2,
     ],
 )
 def test_a_malformed_list_is_refused(tmp_path: Path, text: str):
-    folder = tmp_path / "spec" / "statements"
-    folder.mkdir(parents=True)
-    (folder / "theorem-survivors.toml").write_text(text)
+    path = tmp_path / "survivors.toml"
+    path.write_text(text)
     with pytest.raises(SpecError):
-        read_survivors(tmp_path / "spec")
+        read_survivors(path)
 
 
 def test_a_run_keeps_the_order_and_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch):

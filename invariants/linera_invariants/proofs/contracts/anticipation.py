@@ -67,6 +67,11 @@ class Removed(Twin):
         """Whether nothing is owed."""
         return SBool(SETTLED(packed(self)))
 
+    @property
+    def front(self) -> Any:
+        """The first message that is owed: any one."""
+        return unknown(MESSAGES, "owed")
+
 
 def packed(removed: Any) -> z3.ExprRef:
     """Return a history as one term; the empty queue is that of an inbox that was told nothing."""
@@ -87,10 +92,10 @@ BOXES: Final = records(Mailbox, ("added", ADDED), ("removed", HISTORIES))
 
 
 @formula("INBOX-OWES")
-def owes(settled: Any, listed: Any, history: History, message: Any) -> z3.BoolRef:
+def owes(told: "Told") -> z3.BoolRef:
     """Say that the queue ``removed`` lists a message exactly if it was consumed and not received."""
-    owed = history.is_owed(message)
-    return conj(listed == owed, z3.Implies(settled, z3.Not(owed)))
+    owed = conj(told.consumed, z3.Not(told.received))
+    return conj(told.listed == owed, z3.Implies(told.settled, z3.Not(owed)))
 
 
 @proof("INBOX-OWES")
@@ -186,9 +191,19 @@ def among_received(block: Any, n: Any, message: Any) -> z3.BoolRef:
 def remove(inbox: Inbox, message: Message) -> Inbox:
     """Reject, or return the inbox whose history has one more consumption: by the meaning of its history."""
     may_reject(Reason.UNEXPECTED_MESSAGE)
-    told = history_of(packed(inbox.removed)).consume(message)
-    added, removed = unknown(ADDED, "added"), Removed(told)
-    return Inbox(inbox.next_add, unknown(CURSORS, "consumed"), added, removed)  # type: ignore[arg-type]
+    return told_inbox(inbox, history_of(packed(inbox.removed)).consume(message), "consumed")
+
+
+def add(inbox: Inbox, message: Message) -> Inbox:
+    """Reject, or return the inbox whose history has one more arrival: by the meaning of its history."""
+    may_reject(Reason.UNEXPECTED_MESSAGE)
+    return told_inbox(inbox, history_of(packed(inbox.removed)).receive(message), "next_add")
+
+
+def told_inbox(inbox: Inbox, history: History, cursor: str) -> Inbox:
+    """Return an inbox with another history, of which one cursor moved."""
+    parts: dict[str, Any] = {"added": unknown(ADDED, "added"), "removed": Removed(history)}
+    return evolve(inbox, **parts, **{cursor: unknown(CURSORS, cursor)})
 
 
 @formula("CONSUMED-MESSAGES")
@@ -232,7 +247,7 @@ def block_consumes(given: Given) -> Iterator[Query]:
     """Run the loop on an arbitrary chain and block."""
 
     def run() -> None:
-        looked, chain = Looked.anywhere(), any_told_chain()
+        looked, chain = Looked.anywhere(), retold(any_chain())
         removed = Removed(history_of(looked.history(chain)))
         assume(given("INBOX-OF-ORIGIN", looked.at(chain).marked, removed))
         block = evolve(unknown(BLOCKS, "block"), chain_id=chain.chain_id)
@@ -297,8 +312,7 @@ def votes(given: Given) -> Iterator[Query]:
                 may_reject(Reason.MISSING_CROSS_CHAIN_UPDATE)
                 told, of_block = looked.at(staged.chain), BLOCKS.pack(staged.executed.block)
                 received = looked.is_consumed(of_block, RECEIVED(of_block))
-                history = history_of(looked.history(staged.chain))
-                assume(given("INBOX-OWES", told.settled, told.listed, history, looked.message))
+                assume(given("INBOX-OWES", told))
                 assume(given("NOTHING-OWED", whole, told.marked, told.listed, received))
 
             handler = with_callees(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn
 
 import z3
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 
 from linera_invariants.proofs.cells import CellTerms, Words, commits
 from linera_invariants.proofs.codecs import BYTES, CHAIN_IDS, Codec, atoms, optional, unknown, unpacked
@@ -24,6 +24,7 @@ from linera_invariants.proofs.symbolic import (
     claim,
     conj,
     decide,
+    disj,
     fresh,
     term,
 )
@@ -31,22 +32,23 @@ from linera_invariants.proofs.theorems import Given, formula, proof, said
 from linera_invariants.proofs.twins import SLog, SMap, SQueue, SSet
 from linera_reference.audit import (
     audit_block,
-    audit_chain,
     audit_evidence,
     audit_message,
     audit_sender_block,
     audit_start,
     check_sent,
-    place_of,
+    own_places,
 )
 from linera_reference.block import Block, ExecutedBlock
 from linera_reference.certificate import Certificate, Kind
-from linera_reference.chain import LOCALIZED, Chain, Mailbox, owed_messages
+from linera_reference.chain import CONSISTENT, LOCALIZED, Chain, Mailbox, inbox_of, owed_messages
+from linera_reference.inbox import Inbox
 from linera_reference.messages import Cursor, Message, OutgoingMessage
 from linera_reference.notation import MAX_U64
-from linera_reference.rejections import Reason, Rejected, Rejection
+from linera_reference.rejections import Reason, Rejected
 from linera_reference.validator import GenesisChain, check_creation_proof, execute_certified
 
+from .anticipation import BOXES, Looked, Told, add, any_told_chain, executing, gains, retold
 from .chain import (
     BLOCKS,
     CERTIFICATES,
@@ -54,13 +56,11 @@ from .chain import (
     CURSORS,
     EXECUTED,
     HASH_OF,
-    HASHED,
     HEIGHTS,
     MESSAGE_AT,
     MESSAGES,
     OUTGOING,
     REST,
-    STATE_HASH,
     STATES,
     WORDS,
     Rest,
@@ -70,7 +70,10 @@ from .chain import (
     part_of,
     terms_of,
 )
-from .execution import Application, any_inbox, creates, may_reject
+from .custody import Kept
+from .delivery import CERTIFICATES as SENDERS
+from .delivery import any_certificate, is_sent
+from .execution import RECEIVED, Application, any_inbox, creates, may_reject
 from .handlers import CERTIFIED, Staging, check_confirmed, summary_of_execution
 from .messages import precedes
 
@@ -170,6 +173,25 @@ def _shows(refused: Rejected, chain: Chain, again: Any) -> Any:
 
 messages_of, state_hash_of = (part_of(EXECUTED, ExecutedBlock, name) for name in ("messages", "state_hash"))
 
+formula("AUDIT-CONSUMES")(gains)
+
+
+@proof("AUDIT-CONSUMES")
+def consumptions(given: Given) -> Iterator[Query]:
+    """Run the audit of one block on a chain that was told an arbitrary history."""
+
+    def run() -> None:
+        looked, chain, certificate = Looked.anywhere(), any_told_chain(), unknown(CERTIFICATES, "certificate")
+        names = {"check_confirmed": check_confirmed, "execute_block": executing(given, looked)}
+        execute = with_callees(execute_certified, **names)
+        outcome = attempt(with_callees(audit_block, execute_certified=execute), any_context(), chain, certificate)
+        if not isinstance(outcome, Rejected):
+            block = BLOCKS.pack(certificate.executed.block)
+            consumes = looked.is_consumed(block, RECEIVED(block))
+            claim("the contract", said("AUDIT-CONSUMES", looked.at(chain), looked.at(outcome), consumes))
+
+    yield from lifted("audit a block", run)
+
 
 # --- The beginning -----------------------------------------------------------------------------------------------
 
@@ -264,11 +286,17 @@ def owner_in(message: Any) -> Any:
 
 @formula("AUDIT-START")
 def audit_begins(
-    first: CellTerms, in_genesis: z3.BoolRef, configured: Any, is_proved: z3.BoolRef, born: Any
+    first: CellTerms, told: Told, in_genesis: z3.BoolRef, configured: Any, is_proved: z3.BoolRef, born: Any
 ) -> z3.BoolRef:
-    """Say what an audit begins with: no block, on the configured state or on what a proof of creation gives."""
+    """Say what an audit begins with: no block, told nothing, on the configured state or on what a proof gives."""
     empty = conj(first.next_height == 0, z3.Not(first.tip.present))
-    return conj(empty, z3.If(in_genesis, first.rest == configured, conj(is_proved, first.rest == born)))
+    silent = conj(z3.Not(told.received), z3.Not(told.consumed), is_marked_rightly(told))
+    return conj(empty, silent, z3.If(in_genesis, first.rest == configured, conj(is_proved, first.rest == born)))
+
+
+def is_marked_rightly(told: Told) -> z3.BoolRef:
+    """Say that the origin is marked exactly if its inbox owes messages."""
+    return told.marked == z3.Not(told.settled)
 
 
 def begun(owner: Any, state: Any, height: Any) -> z3.ExprRef:
@@ -282,7 +310,17 @@ def symbolic(chain: Chain) -> Chain:
     if len(part.consumed) + len(part.log) > 0:
         raise OutsideSubsetError("the chain is not blank")
     blank: Any = SLog(BYTES, z3.K(z3.IntSort(), z3.Const("no_hash", BYTES.sort)), SInt(z3.IntVal(0)))
-    return evolve(chain, consistent=evolve(part, consumed=NOTHING_CONSUMED, log=blank))
+    boxes = evolve(SMap.unknown(CHAIN_IDS, BOXES, "boxes"), present=NOTHING_CONSUMED.present)
+    local: dict[str, Any] = {"mailboxes": boxes, "owing": SSet.empty(CHAIN_IDS)}
+    return Chain(chain.chain_id, evolve(part, consumed=NOTHING_CONSUMED, log=blank), evolve(chain.localized, **local))
+
+
+def told_nothing(chain: Chain) -> Told:
+    """Return what a blank chain was told by an arbitrary origin; its inbox is the empty one."""
+    origin, nothing = unknown(CHAIN_IDS, "origin"), z3.BoolVal(False)
+    inbox, owing = inbox_of(chain, origin), chain.localized.owing
+    claim("the inbox of any origin is empty", inbox == Inbox())
+    return Told(nothing, nothing, term(owing.contains(origin)), term(inbox.removed.is_empty), nothing)
 
 
 @proof("AUDIT-START")
@@ -311,10 +349,11 @@ def beginnings(given: Given) -> Iterator[Query]:
             return
         configured = begun(genesis.owner, genesis.state, None)
         born = begun(SAtom(first_owner), context.application.initial_state(), certificate.executed.block.height)
-        words = (terms_of(symbolic(outcome)), z3.BoolVal(in_genesis), configured, proved, born)
+        claim("nothing is pending, received or owed", outcome.localized == LOCALIZED)
+        first = symbolic(outcome)
+        words = (terms_of(first), told_nothing(first), z3.BoolVal(in_genesis), configured, proved, born)
         claim("the first state", said("AUDIT-START", *words))
         claim("of this chain", term(outcome.chain_id) == term(chain_id))
-        claim("nothing is pending, received or owed", outcome.localized == LOCALIZED)
 
     yield from lifted("begin", run)
 
@@ -377,6 +416,23 @@ def evidence(_: Given) -> Iterator[Query]:
             claim("the certificate is bad", outcome.reason is Reason.CERTIFICATE_REQUIRES_QUORUM)
 
     yield from lifted("evidence", run)
+    yield from lifted("own blocks", own_blocks)
+
+
+def own_blocks() -> None:
+    """Claim that each own block is noted at its place; one stands for all."""
+    log, height = Kept.unknown(BYTES, "log"), fresh("height", z3.IntSort())
+    chain = Chain(unknown(CHAIN_IDS, "chain"), evolve(CONSISTENT, log=log))  # type: ignore[arg-type]
+
+    def heights(count: SInt) -> tuple[SInt]:
+        claim("every height", count.term == log.length.term)
+        assume(conj(height >= 0, height < count.term))
+        return (SInt(height),)
+
+    names = {"Map": list, "range": heights, "len": lambda of: of.length}
+    ((at, block_hash),) = attempt(with_callees(own_places, **names), chain)
+    claim("the chain and the height", PLACES.pack(at) == PLACES.pack((chain.chain_id, SInt(height))))
+    claim("the block there", term(block_hash) == log.array[height])
 
 
 owed_at: Final = z3.Function("owed_at", z3.IntSort(), MESSAGES.sort)
@@ -459,9 +515,9 @@ class Boxes:
 
 
 @formula("OWED-MESSAGES")
-def owed_are_listed(count: Any, is_marked: Any, removed: SQueue) -> z3.BoolRef:
+def owed_are_listed(count: Any, is_marked: Any, is_settled: Any) -> z3.BoolRef:
     """Say that a marked origin that owes a message makes the list of owed messages not empty."""
-    return z3.Implies(conj(count == 0, is_marked), removed.head == removed.tail)
+    return z3.Implies(conj(count == 0, is_marked), is_settled)
 
 
 @proof("OWED-MESSAGES")
@@ -481,7 +537,7 @@ def owed(_: Given) -> Iterator[Query]:
             return messages
 
         outcome: Any = attempt(with_callees(owed_messages, sorted=Marked, tuple=listed), chain)
-        claim("none is left out", said("OWED-MESSAGES", outcome.length, owing.array[ORIGIN], removed))
+        claim("none is left out", said("OWED-MESSAGES", outcome.length, owing.array[ORIGIN], term(removed.is_empty)))
 
     yield from lifted("owed messages", run)
 
@@ -497,6 +553,12 @@ def called(what: str, answer: Any, *expected: Any) -> Callable[..., Any]:
 
 
 @formula("AUDIT-MESSAGE")
+def hears(before: Told, after: Told, is_this: z3.BoolRef) -> z3.BoolRef:
+    """Say that exactly this message was received, and an origin stays marked exactly if its inbox owes."""
+    marks = z3.Implies(is_marked_rightly(before), is_marked_rightly(after))
+    return conj(after.received == disj(before.received, is_this), after.consumed == before.consumed, marks)
+
+
 def meets_consumption(removed: SQueue, message: Any) -> z3.BoolRef:
     """Say of a message that passed: a consumed message in its place or before is this message."""
     owed = removed.array[removed.head]
@@ -524,7 +586,7 @@ def audited_messages(given: Given) -> Iterator[Query]:
 
         def check(owed: Any, places: Any) -> None:
             claim("the message passed over is asked for", len(owed) == 1 and places is known)
-            may_reject_with(Reason.UNSENT_MESSAGE, owed[0])
+            may_reject(Reason.UNSENT_MESSAGE, owed[0])
             assume(given("CHECK-SENT", z3.IntVal(len(owed))))
 
         names: dict[str, Any] = {
@@ -534,7 +596,7 @@ def audited_messages(given: Given) -> Iterator[Query]:
             "check_sent": check,
         }
         outcome: Any = attempt(with_callees(audit_message, **names), chain, message, known)
-        met = said("AUDIT-MESSAGE", inbox.removed, MESSAGES.pack(message))
+        met = meets_consumption(inbox.removed, MESSAGES.pack(message))
         if not isinstance(outcome, Rejected):
             claim("what is owed in this place is this", met)
             claim("the chain with the message", outcome is after)
@@ -544,54 +606,84 @@ def audited_messages(given: Given) -> Iterator[Query]:
         else:
             claim("as the inbox refuses", outcome.reason is Reason.UNEXPECTED_MESSAGE)
 
+    def hear() -> None:
+        looked, chain, message = Looked.anywhere(), retold(any_chain()), unknown(MESSAGES, "message")
+        audit = with_callees(audit_message, add=add, check_sent=lambda *_: may_reject(Reason.UNSENT_MESSAGE))
+        outcome = attempt(audit, chain, message, noted("known"))
+        if not isinstance(outcome, Rejected):
+            is_this = conj(looked.message == MESSAGES.pack(message), looked.origin == term(message.origin))
+            claim("it is received", said("AUDIT-MESSAGE", looked.at(chain), looked.at(outcome), is_this))
+
     yield from lifted("audit a message", run)
+    yield from lifted("hear a message", hear)
 
 
-def may_reject_with(reason: Reason, detail: Any) -> None:
-    """Reject, on a path of its own, and say why."""
-    if decide(fresh("rejects", z3.BoolSort())):
-        raise Rejection(reason, detail)
+AUDITS: Final = atoms("Audit")
+TOLD: Final = tuple(z3.Function(f"{part.name}_in_audit", AUDITS.sort, z3.BoolSort()) for part in fields(Told))
+MESSAGE: Final = z3.Const("any_message", MESSAGES.sort)
 
 
-STATES_OF_AUDIT: Final = atoms("Audit")
-AFTER: Final = z3.Function("after_message", STATES_OF_AUDIT.sort, MESSAGES.sort, STATES_OF_AUDIT.sort)
-sent_at: Final = z3.Function("sent_at", z3.IntSort(), MESSAGES.sort)
-"""What ``audit_message`` makes of a chain, and the messages of a block to the chain, by place."""
+def told_of(state: Any) -> Told:
+    """Return what a chain under audit was told of one message, which stands for all, by its origin."""
+    return Told(*(part(state) for part in TOLD))
+
+
+@frozen(eq=False)
+class Audited:
+    """A chain under audit, as one value, and how many messages of a block it heard."""
+
+    term: Any
+    chain_id: Any = None
+    heard: Any = 0
+    consistent: Any = None
 
 
 @formula("AUDIT-SENDER-BLOCK")
-def passes_on(reached: Callable[[Any], Any], n: Any) -> z3.BoolRef:
-    """Say that each message of a sender's block goes through the audit, one after the other."""
-    return z3.Implies(n >= 0, reached(n + 1) == AFTER(reached(n), sent_at(n)))
+def takes(before: Told, after: Told, sends: z3.BoolRef) -> z3.BoolRef:
+    """Say that whatever a sender's block makes the chain receive is a message that the block sends to it."""
+    genuine = z3.Implies(after.received, disj(before.received, sends))
+    marks = z3.Implies(is_marked_rightly(before), is_marked_rightly(after))
+    return conj(genuine, after.consumed == before.consumed, marks)
+
+
+sent_at: Final = z3.Function("sent_at", z3.IntSort(), MESSAGES.sort)
+"""The messages of a block to the chain, by place."""
 
 
 @proof("AUDIT-SENDER-BLOCK")
-def sender_blocks(_: Given) -> Iterator[Query]:
+def sender_blocks(given: Given) -> Iterator[Query]:
     """Run the audit of a sender's block with any number of messages."""
 
     def run() -> None:
-        certificate, known, context = unknown(CERTIFICATES, "certificate"), noted("known"), any_context()
-        before, received = unknown(STATES_OF_AUDIT, "chain"), unknown(HEIGHTS, "received up to")
-        chain: Any = Audited(before.term, unknown(CHAIN_IDS, "chain_id"))
-        reached = z3.Function("reached", z3.IntSort(), STATES_OF_AUDIT.sort)
+        certificate, known, context = any_certificate(), noted("known"), any_context()
+        chain = Audited(fresh("chain", AUDITS.sort), unknown(CHAIN_IDS, "chain_id"), z3.IntVal(0))
+        block, recipient, up_to = SENDERS.pack(certificate), term(chain.chain_id), unknown(HEIGHTS, "received up to")
         sent = unknown_list(lambda i: unpacked(MESSAGES, sent_at(i)), "sent")
+        sends = is_sent(block, recipient, MESSAGE)
 
         def inbox_of(c: Any, origin: Any) -> Any:
             claim("the inbox of the sender", c is chain and origin is certificate.executed.block.chain_id)
-            return received
+            return up_to
 
-        def messages(_: Any, block: Any, recipient: Any) -> SList:
-            claim("of this block, to this chain", block is certificate and recipient is chain.chain_id)
+        def messages(_: Any, of: Any, to: Any) -> SList:
+            claim("of this block, to this chain", of is certificate and to is chain.chain_id)
             return sent
 
-        def step(c: Any, message: Any, places: Any) -> Audited:
+        def step(c: Audited, message: Any, places: Any) -> Audited:
             claim("beside all evidence", places is known)
-            return Audited(AFTER(c.term, MESSAGES.pack(message)), chain.chain_id)
+            claim("one after the other", MESSAGES.pack(message) == sent_at(c.heard))
+            after = Audited(fresh("audited", AUDITS.sort), chain.chain_id, c.heard + 1)
+            is_this = MESSAGES.pack(message) == MESSAGE
+            assume(given("AUDIT-MESSAGE", told_of(c.term), told_of(after.term), is_this))
+            return after
+
+        def heard(c: Audited, n: Any) -> z3.BoolRef:
+            return conj(c.heard == n, said("AUDIT-SENDER-BLOCK", told_of(chain.term), told_of(c.term), sends))
 
         fold = Induction(
-            lambda c, n: c.term == reached(n),
-            lambda: Audited(fresh("audited", STATES_OF_AUDIT.sort), chain.chain_id),
-            lemmas=lambda _, n: (reached(0) == chain.term, said("AUDIT-SENDER-BLOCK", reached, n)),
+            heard,
+            lambda: Audited(fresh("audited", AUDITS.sort), chain.chain_id, fresh("heard", z3.IntSort())),
+            lemmas=lambda _, n: (z3.Implies(sent.has(n), given("SENT-MESSAGES", block, recipient, sent_at(n))),),
         )
         names = {
             "inbox_of": inbox_of,
@@ -601,97 +693,9 @@ def sender_blocks(_: Given) -> Iterator[Query]:
             "fold": fold,
         }
         outcome: Any = attempt(with_callees(audit_sender_block, **names), context, chain, certificate, known)
-        repeated = certificate.executed.block.height.term < received.term
+        repeated = certificate.executed.block.height.term < up_to.term  # type: ignore[attr-defined]
         claim("a repeated block changes nothing", z3.Implies(repeated, z3.BoolVal(outcome is chain)))
-        claim("all of another goes through", z3.Or(repeated, outcome.term == reached(sent.length)))
+        claim("all of another goes through", z3.Or(repeated, outcome.heard == sent.length))
+        claim("the contract", said("AUDIT-SENDER-BLOCK", told_of(chain.term), told_of(outcome.term), sends))
 
     yield from lifted("a sender's block", run)
-
-
-@frozen(eq=False)
-class Audited:
-    """A chain under audit, as one value."""
-
-    term: Any
-    chain_id: Any
-
-
-# --- The whole audit ---------------------------------------------------------------------------------------------
-
-SENDERS: Final = "the evidence and own blocks, by place"
-
-
-@frozen(eq=False)
-class Several:
-    """Certificates or messages of any number: in a comprehension one stands for all, unpacked they stand together."""
-
-    one: Any
-
-    def __iter__(self) -> Iterator[Any]:
-        """Give the one."""
-        yield self.one
-
-
-@proof("AUDIT-CHAIN")
-def whole_audit(_: Given) -> Iterator[Query]:
-    """Run the audit on any number of blocks: each fold takes its step on an arbitrary one."""
-
-    def run() -> None:
-        context, chain_id, message = any_context(), unknown(CHAIN_IDS, "chain_id"), unknown(OUTGOING, "message")
-        executed: Any = evolve(unknown(EXECUTED, "executed"), messages=Several(message))
-        block = Certificate(executed, Kind.CONFIRMED, 0, ())
-        blocks, over = Several(block), iter(("blocks", SENDERS, SENDERS))
-        first, second, last = map(any_chain, ("first", "second", "last"))
-        hashed, part = unknown(HASHED, "hashed"), last.consistent
-
-        def fold(step: Any, init: Any, items: Any) -> Any:
-            claim(
-                "over the blocks, then twice over the senders", ("blocks" if items is blocks else items) == next(over)
-            )
-            return step(init, block)
-
-        def to_itself(found: Iterator[Any]) -> Any:
-            kept = list(found)
-            claim("own blocks", all(one is block for one in kept))
-            return Several("own") if kept else ()
-
-        def by_place(items: Any, key: Any) -> Any:
-            claim("all evidence, by place", key is place_of and items in [("evidence",), ("evidence", "own")])
-            claim(
-                "own blocks with a message to the chain",
-                z3.BoolVal("own" in items) == term(message.recipient == chain_id),
-            )
-            return SENDERS
-
-        def check(*args: Any) -> None:
-            claim("nothing may be owed", args == ("owed", "places"))
-            claim("after every fold", next(over, None) is None)
-            checked.append(True)
-
-        checked: list[bool] = []
-        names = {
-            "audit_start": called("the origin, of this chain", first, context, "origin", chain_id),
-            "audit_block": called("each block in turn", second, context, first, block),
-            "tuple": to_itself,
-            "any": lambda found: bool(next(found)),
-            "all": called("one message is enough", False),
-            "sorted": by_place,
-            "own_places": called("own blocks are evidence", "own places", second),
-            "audit_evidence": called("each piece of evidence is noted", "places", context, "own places", block),
-            "audit_sender_block": called("each sender's block meets it", last, context, second, block, "places"),
-            "owed_messages": called("at the end", "owed", last),
-            "check_sent": check,
-            "hashed_state": called("the last state is hashed", hashed, part),
-            "fold": fold,
-        }
-        audit: Any = with_callees(audit_chain, **names)
-        outcome = attempt(audit, context, chain_id, "origin", blocks, Several("evidence"))
-        claim("what is owed was checked", len(checked) == 1)
-        (found,) = outcome.outputs
-        shown = (found.chain_id, found.next_height, found.block_hash, found.owner)
-        said_of_it = (chain_id, part.next_height, part.block_hash, part.owner)
-        claim("what the last state says", all(a is b for a, b in zip(shown, said_of_it, strict=True)))
-        claim("and its hash", term(found.state_hash) == STATE_HASH(HASHED.pack(hashed)))
-        claim("the last state", outcome.state is last)
-
-    yield from lifted("audit a chain", run)

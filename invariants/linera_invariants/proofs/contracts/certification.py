@@ -6,13 +6,12 @@ from typing import Any
 import z3
 from attrs import frozen
 
-from linera_invariants.proofs.codecs import BOOLEANS, BYTES, members, numbers, optional, unknown
+from linera_invariants.proofs.codecs import BOOLEANS, BYTES, numbers, optional, unknown
 from linera_invariants.proofs.lifted import lifted
 from linera_invariants.proofs.queries import Query
 from linera_invariants.proofs.symbolic import Symbolic, attempt, claim, conj, reach, term
 from linera_invariants.proofs.theorems import Given, proof
-from linera_reference.certificate import Kind
-from linera_reference.certification import already_voted, check_active, check_kind, check_proposer
+from linera_reference.certification import already_voted, check_active, check_proposer
 from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.rejections import Reason, Rejected
 from linera_reference.validator import check_chaining
@@ -120,14 +119,3 @@ def one_block_per_height(_: Given) -> Iterator[Query]:
 def _same_vote(voted: Any, pending: Any) -> z3.BoolRef:
     packed = optional(EXECUTED)
     return packed.pack(voted) == packed.pack(pending)
-
-
-@proof("CONFIRMED-ONLY")
-def confirmed_certificates_only(_: Given) -> Iterator[Query]:
-    """Run ``check_kind`` on both kinds."""
-
-    def run() -> None:
-        kind = unknown(members(Kind), "kind")
-        column(attempt(check_kind, kind), Guard(Reason.UNEXPECTED_CERTIFICATE_KIND, kind is Kind.CONFIRMED, kind))
-
-    yield from _lifted(check_kind, run)

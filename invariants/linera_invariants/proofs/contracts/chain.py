@@ -95,6 +95,10 @@ class SItems(SQueue):
             raise OutsideSubsetError("a loop over a queue of unknown length: fold it")
 
 
+def _nothing_known(*_: Any) -> z3.BoolRef:
+    return z3.BoolVal(True)
+
+
 @cache
 def queues(items: Codec) -> Codec:
     """Queues of any length, each as one term; nothing is known of what their loop drops."""
@@ -112,7 +116,7 @@ def queues(items: Codec) -> Codec:
     return Codec(
         sort,
         pack,
-        lambda x: SItems(items, held(x), head(x), tail(x), lambda *_: z3.BoolVal(True)),
+        lambda x: SItems(items, held(x), head(x), tail(x), _nothing_known),
         lambda x: head(x) <= tail(x),
     )
 

@@ -118,6 +118,7 @@ def views_are_true(behind: ViewTerms, ahead: ViewTerms, chain: Any) -> z3.BoolRe
     return z3.Implies(ahead.created(chain), z3.Or(made, behind.created(chain)))
 
 
+@formula("VIEWS-GROW")
 def grows(behind: ViewTerms, later: ViewTerms, chain: Any) -> z3.BoolRef:
     """What is created stays created, and heights do not fall."""
     created = z3.Implies(behind.created(chain), later.created(chain))
@@ -279,7 +280,8 @@ def synchronisation(given: Given) -> Iterator[Query]:
             for view in (BEHIND, LATER)
         )
         work = work_of(goal, recursion, transfer, now, later)
-        assume(conj(*(grows(views.behind, views.later, c) for c in (chain, work.transfer.value, work.child))))
+        grown = (given("VIEWS-GROW", views.behind, views.later, c) for c in (chain, work.transfer.value, work.child))
+        assume(conj(*grown))
         claim("what the strategies do", said("SYNCHRONISATION", views, chain, height, work))
         claim(
             "it decides whether the goal is reached",

@@ -71,7 +71,7 @@ def _formula(rule: QuorumRule, total: Any, quorum: Any) -> z3.BoolRef:
     """Return N - f, or the least q with 2q - N ≥ v for v = ⌈N / 3⌉."""
     largest, v = z3.Ints("f v")
     if rule is QuorumRule.N_MINUS_F:
-        return said("N-MINUS-F", total, largest, quorum)
+        return n_minus_f(total, largest, quorum)
     least = z3.And(3 * v >= total, 3 * v < total + 3)
     return z3.Implies(least, z3.And(2 * quorum - total >= v, 2 * quorum - total < v + 2))
 

@@ -36,7 +36,7 @@ from linera_reference.execution import Staged, commit_block
 from linera_reference.inbox import next_height_to_receive
 from linera_reference.messages import START, Message, OutgoingMessage
 from linera_reference.outbox import UpdateRecipient
-from linera_reference.rejections import Reason, Rejected, Rejection
+from linera_reference.rejections import Reason, Rejected
 from linera_reference.validator import (
     check_batch,
     handle_update_recipient,
@@ -47,6 +47,7 @@ from linera_reference.validator import (
 )
 
 from .chain import BLOCKS, HEIGHTS, part_of, queues
+from .execution import may_reject
 from .inbox import History, Predicate, messages
 from .messages import CURSORS, MESSAGES
 from .outbox import NUMBERS, WORDS
@@ -323,12 +324,6 @@ class Receiver:
 def any_receiver(chain_id: Any, name: str) -> Receiver:
     """Return an arbitrary recipient."""
     return Receiver(chain_id, unknown(CURSORS, f"{name}.next_add"), History.arbitrary())
-
-
-def may_reject(reason: Reason) -> None:
-    """Reject, on a path of its own."""
-    if decide(fresh(f"rejects as {reason.name}", z3.BoolSort())):
-        raise Rejection(reason)
 
 
 def known_add(given: Given, receiver: Receiver, message: Message) -> Receiver:

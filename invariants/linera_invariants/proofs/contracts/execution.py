@@ -58,7 +58,7 @@ from linera_reference.execution import (
     open_chain,
 )
 from linera_reference.inbox import Inbox, remove
-from linera_reference.messages import START, Create, Cursor, Message, OutgoingMessage, User
+from linera_reference.messages import START, Create, Message, OutgoingMessage, User
 from linera_reference.notation import MAX_U64
 from linera_reference.rejections import Reason, Rejected, Rejection
 
@@ -93,6 +93,7 @@ from .chain import (
     rest_of,
     with_rest,
 )
+from .messages import precedes
 
 TRANSACTIONS: Final = variants(Execute, Receive, OpenChain, ChangeKey, CloseChain)
 RUNNING: Final = records(Running, ("owner", OWNERS), ("state", STATES), ("messages", MESSAGE_LISTS))
@@ -109,10 +110,10 @@ def used(given: Given) -> Callable[..., z3.BoolRef]:
     return lambda name, *terms: given(name, *terms) if name in listed else z3.BoolVal(True)
 
 
-def may_reject(reason: Reason) -> None:
+def may_reject(reason: Reason, detail: Any = None) -> None:
     """Reject, on a path of its own."""
     if decide(fresh(f"rejects with {reason.name}", TRUTH)):
-        raise Rejection(reason)
+        raise Rejection(reason, detail)
 
 
 # --- Identifiers of children -------------------------------------------------------------------------------------
@@ -490,15 +491,6 @@ def cursor_of(consumed: Any, origin: Any) -> z3.ExprRef:
     """Return the consumption cursor of an origin."""
     cursors = CONSUMED.unpack(consumed)
     return z3.If(cursors.present[origin], cursors.array[origin], CURSORS.pack(START))
-
-
-def precedes(first: Any, second: Any) -> z3.BoolRef:
-    """Say that a place comes before another: by height, then by index."""
-    height, index, other_height, other_index = [part(cursor) for cursor in (first, second) for part in CURSOR_PARTS]
-    return disj(height < other_height, conj(height == other_height, index < other_index))
-
-
-CURSOR_PARTS: Final = tuple(part_of(CURSORS, Cursor, name) for name in ("height", "index"))
 
 
 @formula("CONSUMPTION-PASSES")

@@ -4,7 +4,7 @@ The closed form says what the two queues hold as a function of the two histories
 ``remove`` speak of histories and places only, and whoever uses them needs no queues.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -132,10 +132,13 @@ def queues_of(inbox: Inbox) -> tuple[SQueue, SQueue]:
     return queues
 
 
+Clauses: TypeAlias = Callable[[Inbox, History], Mapping[str, z3.BoolRef]]
+
+
 @formula("INBOX-CLOSED-FORM")
-def has_closed_form(inbox: Inbox, history: History) -> z3.BoolRef:
-    """Say that an inbox has the closed form for a history."""
-    return conj(*closed_form(inbox, history).values())
+def has_closed_form(inbox: Inbox, history: History, clauses: Clauses = closed_form) -> z3.BoolRef:
+    """Say that an inbox has the closed form for a history; who only passes this on may have another word for it."""
+    return conj(*clauses(inbox, history).values())
 
 
 def unknown_inbox(splits: Callable[..., z3.BoolRef] = split_contract) -> Inbox:

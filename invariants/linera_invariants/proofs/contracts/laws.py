@@ -89,12 +89,17 @@ def rejections(_: Given) -> Iterator[Query]:
     yield from lifted("transition", run)
 
 
+TERMS: Final = (Symbolic, z3.ExprRef, int)
+
+
 def same(one: Any, other: Any) -> z3.BoolRef:
     """Say that two values are equal, field by field."""
     if one is other:
         return z3.BoolVal(True)
     if isinstance(one, Symbolic) or isinstance(other, Symbolic):
-        return z3.BoolVal(False) if one is None or other is None else term(one) == term(other)
+        comparable = all(isinstance(value, TERMS) for value in (one, other))
+        same_sort = comparable and term(one).sort() == term(other).sort()
+        return term(one) == term(other) if same_sort else z3.BoolVal(False)
     if type(one) is not type(other):
         return z3.BoolVal(False)
     if isinstance(one, tuple):

@@ -17,7 +17,8 @@ from linera_reference.rejections import Accepted, Reason, Rejected, Rejection
 from linera_reference.validator import cross_chain_requests, handle_update_recipient, update_recipient
 
 from .chain import HEIGHTS
-from .delivery import Delivery, Sender, mapped, may_reject, sent_at
+from .delivery import Delivery, Sender, mapped, sent_at
+from .execution import may_reject
 from .messages import MESSAGES
 from .outboxes import Outboxes
 

@@ -21,23 +21,28 @@ from linera_invariants.proofs.theorems import Given, formula, proof
 from linera_invariants.proofs.twins import forall
 
 CHAIN, NUMBER, TRUTH, MESSAGE = CHAIN_IDS.sort, z3.IntSort(), z3.BoolSort(), MESSAGES.sort
-BATCH = z3.DeclareSort("Batch")
+BATCH, BLOCK = z3.DeclareSort("Batch"), z3.DeclareSort("ExecutedBlock")
 CARRIES = z3.Function("carries", BATCH, NUMBER, TRUTH)
 """Whether a batch has a block of this height: of its sender, to its recipient."""
+CARRIED = z3.Function("carried", BATCH, NUMBER, BLOCK)
+"""The block of this height in a batch."""
+HEIGHT_OF, SENDS = z3.Function("height_of", BLOCK, NUMBER), z3.Function("sends", BLOCK, CHAIN, TRUTH)
+IS_SENT = z3.Function("is_sent", BLOCK, CHAIN, MESSAGE, TRUTH)
+"""The height of a block, for whom it has messages, and which ones."""
 
 MOMENT = state(
     next_height=(CHAIN, NUMBER),
-    sends=(CHAIN, CHAIN, NUMBER, TRUTH),
+    block=(CHAIN, NUMBER, BLOCK),
+    kept=(CHAIN, BLOCK, TRUTH),
     queued=(CHAIN, CHAIN, NUMBER, TRUTH),
     next_schedule=(CHAIN, CHAIN, NUMBER),
     is_counted=(CHAIN, TRUTH),
     next_receive=(CHAIN, CHAIN, NUMBER),
-    sent=(CHAIN, CHAIN, MESSAGE, TRUTH),
     received=(CHAIN, CHAIN, MESSAGE, TRUTH),
     requested=(CHAIN, CHAIN, BATCH, TRUTH),
     acknowledged=(CHAIN, CHAIN, NUMBER, TRUTH),
 )
-"""One validator, by sender and recipient: ``sends`` says which block has messages for whom, ``sent`` which ones."""
+"""One validator, by sender and recipient: ``block`` is what was committed at a height, ``kept`` its certificates."""
 
 SENDER, RECIPIENT = z3.Consts("sender recipient", CHAIN)
 
@@ -67,7 +72,7 @@ def some_outbox() -> Sent:
 
 def committed(s: State, sender: Any, recipient: Any, height: Any) -> z3.BoolRef:
     """Say that a committed block of a chain has messages for a recipient."""
-    return conj(height >= 0, height < s.next_height(sender), s.sends(sender, recipient, height))
+    return conj(height >= 0, height < s.next_height(sender), SENDS(s.block(sender, height), recipient))
 
 
 def is_kept(s: State, sender: Any, recipient: Any, height: Any) -> z3.BoolRef:
@@ -78,7 +83,8 @@ def is_kept(s: State, sender: Any, recipient: Any, height: Any) -> z3.BoolRef:
 
 def is_message(s: State, sender: Any, recipient: Any, message: Any) -> z3.BoolRef:
     """Say that a message is one of the block that was committed at its height."""
-    return conj(committed(s, sender, recipient, sent_at(message)), s.sent(sender, recipient, message))
+    block = s.block(sender, sent_at(message))
+    return conj(committed(s, sender, recipient, sent_at(message)), IS_SENT(block, recipient, message))
 
 
 def has_arrived(s: State, sender: Any, recipient: Any, message: Any) -> z3.BoolRef:
@@ -112,6 +118,20 @@ def is_whole(s: State, sender: Any, recipient: Any, batch: Any, last: Any, heigh
     return z3.Implies(requested, conj(sends_it, z3.Implies(earlier, there)))
 
 
+def is_own(s: State, sender: Any, block: Any) -> z3.BoolRef:
+    """Say that a certificate that a chain keeps is that of the block which was committed at its height."""
+    height = HEIGHT_OF(block)
+    own = conj(height >= 0, height < s.next_height(sender), block == s.block(sender, height))
+    return z3.Implies(s.kept(sender, block), own)
+
+
+def is_carried(s: State, sender: Any, recipient: Any, batch: Any, height: Any) -> z3.BoolRef:
+    """Say that a batch has the blocks that were committed."""
+    carried = conj(s.requested(sender, recipient, batch), CARRIES(batch, height))
+    own = conj(height >= 0, height < s.next_height(sender), CARRIED(batch, height) == s.block(sender, height))
+    return z3.Implies(carried, own)
+
+
 def is_bounded(s: State, sender: Any, recipient: Any) -> z3.BoolRef:
     """Say that nothing is ahead of the chain."""
     height = s.next_height(sender)
@@ -127,6 +147,8 @@ INVARIANTS: Final[dict[str, Callable[[State], z3.BoolRef]]] = {
     "what is queued was committed": lambda s: forall(PLACE, partial(is_useful, s)),
     "what is acknowledged was received": lambda s: forall(PLACE, partial(is_received, s)),
     "a batch is whole": lambda s: forall((*PAIR, BATCH, NUMBER, NUMBER), partial(is_whole, s)),
+    "what is kept was committed": lambda s: forall((CHAIN, BLOCK), partial(is_own, s)),
+    "what is carried was committed": lambda s: forall((*PAIR, BATCH, NUMBER), partial(is_carried, s)),
     "who waits is counted": lambda s: forall((CHAIN,), s.is_counted),
     "nothing is ahead": lambda s: forall(PAIR, partial(is_bounded, s)),
 }
@@ -135,40 +157,55 @@ INVARIANTS: Final[dict[str, Callable[[State], z3.BoolRef]]] = {
 def start(s: State, given: Given) -> z3.BoolRef:
     """Say that no block is committed, and nothing is queued, under way or received."""
 
-    def nothing(a: Any, b: Any, n: Any, batch: Any, m: Any) -> z3.BoolRef:
-        nowhere = (s.queued(a, b, n), s.received(a, b, m), s.requested(a, b, batch), s.acknowledged(a, b, n))
+    def nothing(a: Any, b: Any, n: Any, batch: Any, m: Any, e: Any) -> z3.BoolRef:
+        sent = (s.queued(a, b, n), s.requested(a, b, batch), s.acknowledged(a, b, n))
+        nowhere = (*sent, s.received(a, b, m), s.kept(a, e))
         numbers = (s.next_height(a), s.next_schedule(a, b), s.next_receive(a, b))
         counted = given("OUTBOXES-START", outbox_of(s, a))
         return conj(counted, *(z3.Not(part) for part in nowhere), *(number == 0 for number in numbers))
 
-    return forall((*PLACE, BATCH, MESSAGE), nothing)
+    return forall((*PLACE, BATCH, MESSAGE, BLOCK), nothing)
 
 
 # --- Steps -------------------------------------------------------------------------------------------------------
 
 
+def keeping(s: State, t: State, given: Given, chain: Any, accepted: Any = None) -> Action:
+    """Return what a step may do to the certificates that a chain keeps, and the state after it."""
+    kept = z3.Function("kept_after", BLOCK, TRUTH)
+
+    def just(e: Any) -> z3.BoolRef:
+        return z3.BoolVal(False) if accepted is None else e == accepted
+
+    def now(c: Any, e: Any) -> Any:
+        return z3.If(c == chain, kept(e), s.kept(c, e))
+
+    contract = given("KEPT-CERTIFICATES", BLOCK, partial(s.kept, chain), kept, just)
+    return Action(contract, t.replace(kept=now))
+
+
 def commit(s: State, given: Given) -> Action:
     """A block is committed: its height is queued for its recipients."""
     recipients, after, height = z3.Function("is_recipient", CHAIN, TRUTH), some_outbox(), s.next_height(SENDER)
-    block = z3.Function("has_message", CHAIN, TRUTH), z3.Function("is_message", CHAIN, MESSAGE, TRUTH)
+    block = z3.Const("committed", BLOCK)
     queued = given("SCHEDULE-MESSAGES", outbox_of(s, SENDER), recipients, height, after)
-    guard = conj(given("COMMIT-SENDS", recipients, block[0]), queued)
+    sends = given("COMMIT-SENDS", recipients, lambda r: SENDS(block, r))
     grown = with_outbox(s, SENDER, after).update("next_height", (SENDER,), height + 1)
-
-    def sends(a: Any, b: Any, n: Any) -> Any:
-        return z3.If(conj(a == SENDER, n == height), block[0](b), s.sends(a, b, n))
-
-    def sent(a: Any, b: Any, m: Any) -> Any:
-        return z3.If(conj(a == SENDER, sent_at(m) == height), block[1](b, m), s.sent(a, b, m))
-
-    return Action(guard, grown.replace(sends=sends, sent=sent))
+    kept = keeping(s, grown.update("block", (SENDER, height), block), given, SENDER, block)
+    return Action(conj(HEIGHT_OF(block) == height, sends, queued, kept.guard), kept.after)
 
 
 def request(s: State, given: Given) -> Action:
-    """A request is sent for a recipient."""
+    """A request is sent for a recipient: it has the certificates that are kept of what is queued."""
     batch = z3.Const("batch", BATCH)
+
+    def own(n: Any) -> z3.BoolRef:
+        block = CARRIED(batch, n)
+        kept = given("CARRIED-CERTIFICATES", s.kept(SENDER, block))
+        return z3.Implies(CARRIES(batch, n), conj(HEIGHT_OF(block) == n, kept))
+
     guard = given("UPDATE-RECIPIENT", outbox_of(s, SENDER), RECIPIENT, lambda x: CARRIES(batch, x))
-    return Action(guard, s.set_true("requested", SENDER, RECIPIENT, batch))
+    return Action(conj(guard, forall((NUMBER,), own)), s.set_true("requested", SENDER, RECIPIENT, batch))
 
 
 def deliver(s: State, given: Given) -> Action:
@@ -177,7 +214,7 @@ def deliver(s: State, given: Given) -> Action:
     received, before = z3.Function("received_after", MESSAGE, TRUTH), s.next_receive(SENDER, RECIPIENT)
 
     def brings(m: Any) -> z3.BoolRef:
-        return conj(CARRIES(batch, sent_at(m)), s.sent(SENDER, RECIPIENT, m))
+        return conj(CARRIES(batch, sent_at(m)), IS_SENT(CARRIED(batch, sent_at(m)), RECIPIENT, m))
 
     told = Delivery(before, after, lambda m: s.received(SENDER, RECIPIENT, m), received)
     guard = conj(
@@ -189,7 +226,8 @@ def deliver(s: State, given: Given) -> Action:
     def arrived(a: Any, b: Any, m: Any) -> Any:
         return z3.If(conj(a == SENDER, b == RECIPIENT), received(m), s.received(a, b, m))
 
-    return Action(guard, moved.replace(received=arrived))
+    kept = keeping(s, moved.replace(received=arrived), given, RECIPIENT)
+    return Action(conj(guard, kept.guard), kept.after)
 
 
 def confirm(s: State, given: Given) -> Action:
@@ -197,7 +235,8 @@ def confirm(s: State, given: Given) -> Action:
     height, after = z3.Int("height"), some_outbox()
     contract = given("CONFIRM-MESSAGES", outbox_of(s, SENDER), RECIPIENT, height, after)
     acknowledged = given("OWN-REQUESTS", s.acknowledged(SENDER, RECIPIENT, height))
-    return Action(conj(contract, acknowledged), with_outbox(s, SENDER, after))
+    kept = keeping(s, with_outbox(s, SENDER, after), given, SENDER)
+    return Action(conj(contract, acknowledged, kept.guard), kept.after)
 
 
 def leaves_received(s: State, t: State) -> z3.BoolRef:

@@ -146,6 +146,24 @@ def chains_have_parents(given: Given) -> Iterator[Query]:
     yield from system(given, invariants=invariants, axioms=(keeps(given),)).queries()
 
 
+@formula("HEIGHTS-GROW")
+def heights_grow(s: State, t: State) -> z3.BoolRef:
+    """A created chain stays created, and no height falls."""
+
+    def grows(v: Any, c: Any) -> z3.BoolRef:
+        stays = z3.Implies(is_created(s, v, c), is_created(t, v, c))
+        return conj(stays, t.next_height(v, c) >= s.next_height(v, c))
+
+    return forall((VALIDATOR, CHAIN), grows)
+
+
+@proof("HEIGHTS-GROW")
+def nothing_is_taken_back(given: Given) -> Iterator[Query]:
+    """Compare the chains before and after each step."""
+    laws = {"chains stay created, and heights do not fall": heights_grow}
+    yield from system(given, laws=laws, axioms=(keeps(given),)).queries()
+
+
 # --- Validation that is never lost -------------------------------------------------------------------------------
 
 OPEN = z3.Const("pending_block", EXECUTED)

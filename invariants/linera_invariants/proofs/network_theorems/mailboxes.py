@@ -5,7 +5,16 @@ from typing import Any
 
 import z3
 
-from linera_invariants.proofs.contracts.inbox import History, follows, has_closed_form, is_listed, messages, queues_of
+from linera_invariants.proofs.contracts.inbox import (
+    Clauses,
+    History,
+    closed_form,
+    follows,
+    has_closed_form,
+    is_listed,
+    messages,
+    queues_of,
+)
 from linera_invariants.proofs.contracts.messages import CURSORS, MESSAGES, place, precedes
 from linera_invariants.proofs.queries import Query, witness
 from linera_invariants.proofs.relational import Action, State, TransitionSystem, state
@@ -27,9 +36,9 @@ def same_items(first: SQueue, second: SQueue) -> z3.BoolRef:
 
 
 @formula("INBOX-DETERMINED")
-def is_determined(first: Inbox, second: Inbox, history: History) -> z3.BoolRef:
+def is_determined(first: Inbox, second: Inbox, history: History, clauses: Clauses = closed_form) -> z3.BoolRef:
     """Say that two inboxes of closed form for one history are equal."""
-    known = conj(has_closed_form(first, history), has_closed_form(second, history))
+    known = conj(*(has_closed_form(inbox, history, clauses) for inbox in (first, second)))
     return z3.Implies(known, same_inbox(first, second))
 
 

@@ -1,0 +1,1 @@
+"""The cases of each area: a module per area with ``ABOUT`` and ``cases()``."""
