@@ -76,8 +76,8 @@ class Path:
     def add(self, formula: z3.BoolRef, assumed: bool) -> None:
         """Go on under a condition. What speaks of all values prunes no path: looking for models of it takes long."""
         self.events.append(Event(formula, assumed))
-        whole = [formula] if not has_quantifier(formula) else conjuncts(formula)
-        self.solver.add(*(part for part in whole if part is formula or not has_quantifier(part)))
+        parts = [p for p in conjuncts(formula) if not has_quantifier(p)] if has_quantifier(formula) else [formula]
+        self.solver.add(*parts)
 
 
 _STACK: list[Path] = []
