@@ -32,6 +32,8 @@ LEAST_SECONDS: Final = 2.0
 HANGS: Final = 2
 """After so many probes that do not end, a mutant is not run further."""
 MEMORY: Final = 4 << 30
+CHEAP: Final = 0.02
+"""Seconds of a probe that a quick subset may have."""
 
 Line: TypeAlias = tuple[str, int]
 Progress: TypeAlias = Callable[[str, int], None]
@@ -272,12 +274,13 @@ def grades(
 def cover(kills: Mapping[str, Iterable[str]], cost: Mapping[str, float]) -> list[str]:
     """Return few probes that together kill what all kill: always the one that adds most, the cheaper of equals.
 
-    In the end, those go that the others made superfluous.
+    Dear ones are taken only where cheap ones add nothing. In the end, those go that the others made superfluous.
     """
     sets = {probe: set(killed) for probe, killed in kills.items()}
     left, chosen = set[str]().union(*sets.values()), list[str]()
     while left:
-        best = max(sets, key=lambda name: (len(sets[name] & left), -cost[name], name))
+        gain = {name: len(killed & left) for name, killed in sets.items() if killed & left}
+        best = max(gain, key=lambda name: (cost[name] <= CHEAP, gain[name], -cost[name], name))
         chosen.append(best)
         left -= sets[best]
     times = Counter(mutant for probe in chosen for mutant in sets[probe])

@@ -257,10 +257,12 @@ class KillReport:
 
     def summary(self) -> str:
         """Say it in a line."""
+        found = f"{self.graded.title.lower()}: {len(self.matrix.killed):,} of {len(self.matrix.kills):,} mutants killed"
+        if not self.graded.survivors:
+            return found
         reach = len(self.reviewed) - self.equivalent
         return (
-            f"{self.graded.title.lower()}: {len(self.matrix.killed):,} of {len(self.matrix.kills):,} mutants killed, "
-            f"{self.equivalent} equivalent, {reach} out of reach: {self.rate:.2%} of what is another program"
+            f"{found}, {self.equivalent} equivalent, {reach} out of reach: {self.rate:.2%} of what is another program"
         )
 
     def to_json(self) -> dict[str, Any]:

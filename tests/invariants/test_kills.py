@@ -97,8 +97,10 @@ def test_a_probe_must_hold() -> None:
 
 def test_few_probes_kill_as_much_as_all() -> None:
     kills = {"a": ["1", "2"], "b": ["2", "3", "4"], "c": ["1"], "d": ["5"]}
-    cost = {"a": 1.0, "b": 1.0, "c": 0.5, "d": 1.0}
+    cost = {"a": 0.01, "b": 0.01, "c": 0.005, "d": 0.01}
     assert cover(kills, cost) == ["b", "c", "d"]
+    assert cover(kills, cost | {"b": 1.0}) == ["a", "d", "b"]
+    assert cover({"a": ["1", "2"], "b": ["2", "3"], "c": ["3", "1"]}, dict.fromkeys("abc", 0.01)) == ["c", "b"]
 
 
 def test_documentation_is_not_the_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
