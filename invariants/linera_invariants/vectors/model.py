@@ -129,7 +129,7 @@ def agrees(vector: Vector, answer: Answer) -> bool:
 def _fits(expected: Answer, found: Any, allowed: tuple[str, ...]) -> bool:
     if not isinstance(found, dict) or "accepted" in expected:
         return bool(found == expected)
-    if found.get("rejected") not in {expected["rejected"], *allowed}:
+    if found.get("rejected") not in (expected["rejected"], *allowed):
         return False
     same_detail = found.get("detail", expected["detail"]) == expected["detail"]
     return (same_detail or found["rejected"] != expected["rejected"]) and _rest(found) == _rest(expected)

@@ -177,7 +177,10 @@ def test_an_interrupt_ends_the_harness_too(tmp_path: Path):
     seen = tmp_path / "pid"
     script = f"import os,time;open({str(seen)!r},'w').write(str(os.getpid()));time.sleep(600)"
     harness = python("-c", f'"{script}"')
-    words = [sys.executable, "-c", "from linera_invariants.cli import main; main()", "conform", "--harness", harness]
+    # A shell may start background jobs with interrupts ignored, and children inherit that.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heed}; from linera_invariants.cli import main; main()"
+    words = [sys.executable, "-c", program, "conform", "--harness", harness]
     running = subprocess.Popen([*words, "--vector", TARGET], stderr=subprocess.PIPE, start_new_session=True)
     until = time.monotonic() + 60
     while not (seen.exists() and seen.read_text()) and time.monotonic() < until:

@@ -166,6 +166,7 @@ def test_a_step_that_is_answered_otherwise_is_noticed():
         {"accepted": [*steps[:-1], steps[-1] | {"state": "00"}]},
         {"accepted": [*steps[:-1], steps[-1] | {"detail": "7"}]},
         {"accepted": [*steps[:-1], steps[-1] | {"rejected": "USER_ERROR"}]},
+        {"accepted": [*steps[:-1], steps[-1] | {"rejected": {"accepted": None}}]},
         {"accepted": [steps[0] | {"accepted": None}, *steps[1:]]},
     ):
         assert not agrees(vector, wrong)
