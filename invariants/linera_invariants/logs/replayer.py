@@ -1,12 +1,12 @@
 """Replaying one validator: every event of its log through the shipped handlers, up to the first that differs.
 
-| in the log | in the specification |
-|---|---|
-| ``request``, ``certificate``, ``update``, ``confirm`` | the ``item`` of ``validator.handle`` |
-| ``resend``, ``archive`` | ``network.resend``, ``network.archive_at`` |
-| ``accepted`` | ``Accepted.outputs``, votes only |
-| ``rejected`` | ``Rejected.reason`` |
-| ``state`` | the digest of the ``Chain`` that the item is for, afterwards |
+Fields of the log, and what they are in the specification:
+
+* ``request``, ``certificate``, ``update``, ``confirm``: the ``item`` of ``validator.handle``
+* ``resend``, ``archive``: ``network.resend``, ``network.archive_at``
+* ``accepted``: ``Accepted.outputs``, votes only
+* ``rejected``: ``Rejected.reason``
+* ``state``: the digest of the ``Chain`` that the item is for, afterwards
 """
 
 from collections import deque

@@ -25,7 +25,7 @@ from linera_invariants.scenarios import find_scenario
 from linera_invariants.schemes import SCHEMES
 from linera_reference.network import World
 
-from .runs import ADVERSARY, Run, run_of_scenario
+from .runs import ADVERSARY, RecordedRun, run_of_scenario
 
 RECORDABLE: Final = tuple(name for name, spec in MACHINES.items() if issubclass(spec.machine, NetworkMachine))
 """The machines whose runs are runs of the network."""
@@ -41,7 +41,7 @@ class Recording(Session):
     """A session that keeps the run of the smallest example that reaches the goal."""
 
     goal: str = ""
-    run: Run | None = None
+    run: RecordedRun | None = None
 
 
 class Recorder(NetworkMachine):
@@ -65,12 +65,12 @@ class Recorder(NetworkMachine):
         if isinstance(error, Reached):
             actions = tuple(step.action for step in self.driver.trace)
             title = f"A run of a machine: {session.goal}"
-            session.run = Run(title, ADVERSARY, session.source, Map(self.names), self.network, actions)
+            session.run = RecordedRun(title, ADVERSARY, session.source, Map(self.names), self.network, actions)
 
 
 def record_machine(
     name: str, goal: str | None, seed: int = 0, crypto: str = "ed25519", examples: int = EXAMPLES
-) -> Run:
+) -> RecordedRun:
     """Run a machine until it reaches a goal, and shrink the run. Raises: UsageError."""
     if name not in RECORDABLE:
         raise UsageError(f"machine {name}: expected one of {', '.join(RECORDABLE)}")
@@ -85,7 +85,7 @@ def record_machine(
     return session.run
 
 
-def record_model(path: Path) -> Run:
+def record_model(path: Path) -> RecordedRun:
     """Explore a model and return the shortest attack. Raises: UsageError."""
     model = read_model(path)
     attack = search(model, Options()).attack
@@ -94,10 +94,10 @@ def record_model(path: Path) -> Run:
     broken = None if model.mutant is None else function_object(model.mutant.function)
     clauses: tuple[str, ...] = getattr(broken, "__clauses__", ()) or ADVERSARY
     title = f"An attack on a broken variant: {model.sentence or model.title}"
-    return Run(title, clauses, f"explorer: {model.name}", Map(attack.names), attack.network, attack.actions)
+    return RecordedRun(title, clauses, f"explorer: {model.name}", Map(attack.names), attack.network, attack.actions)
 
 
-def record(what: str, name: str, goal: str | None = None, seed: int | None = None) -> Run:
+def record(what: str, name: str, goal: str | None = None, seed: int | None = None) -> RecordedRun:
     """Record a run of a machine, a model or a scenario (a file, or one that is shipped). Raises: UsageError."""
     if what == "machine":
         return record_machine(name, goal, seed or 0)

@@ -31,7 +31,7 @@ ADVERSARY: Final = ("WP-2.2-ADVERSARY",)
 
 
 @frozen
-class Run:
+class RecordedRun:
     """A run: what it shows, the clauses that it exercises, where it comes from, who is who, and what is done."""
 
     title: str
@@ -42,9 +42,9 @@ class Run:
     actions: tuple[Action, ...]
 
 
-def run_bytes(run: Run) -> bytes:
+def run_bytes(run: RecordedRun) -> bytes:
     """Return the file of a run: one action a line."""
-    form = form_of(Run, run)
+    form = form_of(RecordedRun, run)
     shared = Sharing([form["network"], form["actions"]])
     short = {key: shared.short(value) for key, value in form.items()}
     lines = [f" {json.dumps(key)}: {json.dumps(short[key])}" for key in short if key != "actions"]
@@ -54,7 +54,7 @@ def run_bytes(run: Run) -> bytes:
     return ("{\n" + ",\n".join(parts) + "\n}\n").encode()
 
 
-def write_run(path: Path, run: Run) -> None:
+def write_run(path: Path, run: RecordedRun) -> None:
     """Write a run file. Raises: InputError (too long a run, or the place cannot be written)."""
     data = run_bytes(run)
     if len(data) > MAX_BYTES:
@@ -62,7 +62,7 @@ def write_run(path: Path, run: Run) -> None:
     write_atomically(path, data)
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path) -> RecordedRun:
     """Read a run file. Raises: InputError."""
     document = parse_document(path, read_bytes(path, MAX_BYTES), FORMAT)
     wanted = {"format", "shared", "title", "clauses", "source", "names", "network", "actions"}
@@ -73,14 +73,14 @@ def read_run(path: Path) -> Run:
     expansion = Expansion(path, document["shared"])
     form = {key: expansion.expand(document[key], key) for key in sorted(wanted - {"format", "shared"})}
     try:
-        run: Run = value_of(Run, form)
+        run: RecordedRun = value_of(RecordedRun, form)
     except FormError as error:
         raise InputError(path, "document", str(error)) from None
     _check(path, run)
     return run
 
 
-def _check(path: Path, run: Run) -> None:
+def _check(path: Path, run: RecordedRun) -> None:
     """Accept a run whose every validator has a key and every participant a name of its own. Raises: InputError."""
     members = set(run.network.genesis.committee.weights)
     if not members <= set(run.network.signers):
@@ -89,7 +89,7 @@ def _check(path: Path, run: Run) -> None:
         raise InputError(path, "names", "expected a name of its own for every validator")
 
 
-def run_of_scenario(path: Path) -> Run:
+def run_of_scenario(path: Path) -> RecordedRun:
     """Play a scenario and return what was done. Raises: UsageError."""
     scenario = read_scenario(path)
     played = start(scenario)
@@ -97,10 +97,10 @@ def run_of_scenario(path: Path) -> Run:
     played.play_all(lambda: None)
     actions = tuple(step.action for step in played.driver.trace)
     source, names = f"scenario {scenario.name}", Map(played.names)
-    return Run(scenario.title, scenario.clauses, source, names, played.driver.network, actions)
+    return RecordedRun(scenario.title, scenario.clauses, source, names, played.driver.network, actions)
 
 
-def trace_of_run(run: Run) -> Document:
+def trace_of_run(run: RecordedRun) -> Document:
     """Replay a run through the shipped rules, and describe it."""
     return trace_of(run.network, run.actions, run.title, run.names, run.source)
 
@@ -110,7 +110,7 @@ def runs_root() -> Path:
     return spec_root() / "vectors" / "runs"
 
 
-def shipped_runs() -> Iterator[tuple[str, Run]]:
+def shipped_runs() -> Iterator[tuple[str, RecordedRun]]:
     """Yield the runs that come with the specification, by name."""
     for path in sorted(runs_root().glob("*.json")):
         yield path.stem, read_run(path)
@@ -121,7 +121,7 @@ def shipped_runs() -> Iterator[tuple[str, Run]]:
 Inputs: TypeAlias = tuple[Input, ...]
 
 
-def inputs_of(run: Run) -> Iterator[tuple[PublicKey, Inputs]]:
+def inputs_of(run: RecordedRun) -> Iterator[tuple[PublicKey, Inputs]]:
     """Yield, for each correct validator, what a run gives to it; the same inputs once."""
     seen: set[str] = set()
     for key in sorted(run.names):

@@ -26,7 +26,7 @@ from linera_invariants.vectors.model import Vector, agrees, vector_of
 from linera_invariants.vectors.operations import perform
 from linera_invariants.vectors.record import RECORDABLE, record, record_machine
 from linera_invariants.vectors.runs import (
-    Run,
+    RecordedRun,
     inputs_of,
     read_run,
     run_bytes,
@@ -50,7 +50,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
     return runner(capsys)
 
 
-def vectors_of_run(run: Run) -> list[Vector]:
+def vectors_of_run(run: RecordedRun) -> list[Vector]:
     return [vector_of("scenarios", case) for case in of_run("some", run)]
 
 
@@ -122,7 +122,7 @@ def test_damage_is_refused_or_read(tmp_path_factory: pytest.TempPathFactory, pla
     path = tmp_path_factory.getbasetemp() / "damaged.json"
     path.write_bytes(data[:place] + junk + data[place + len(junk) :])
     with suppress(InputError):
-        assert isinstance(read_run(path), Run)
+        assert isinstance(read_run(path), RecordedRun)
 
 
 # --- runs as vectors ---------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from linera_invariants.forgeries import flipped
 from linera_invariants.scenarios import shipped_scenarios
 from linera_invariants.vectors.model import Case, forms_of, last_answer
 from linera_invariants.vectors.operations import perform
-from linera_invariants.vectors.runs import ADVERSARY, Run, inputs_of, run_of_scenario, shipped_runs
+from linera_invariants.vectors.runs import ADVERSARY, RecordedRun, inputs_of, run_of_scenario, shipped_runs
 from linera_invariants.vectors.table import OPERATIONS
 from linera_reference.block import CloseChain, OpenChain, Receive
 from linera_reference.certificate import Certificate, Kind, VotePayload
@@ -43,7 +43,7 @@ def cases() -> Iterator[Case]:
 # --- Runs that are given -----------------------------------------------------------------------------------------
 
 
-def of_run(name: str, run: Run) -> Iterator[Case]:
+def of_run(name: str, run: RecordedRun) -> Iterator[Case]:
     """Yield a run as the network sees it, and as each of its correct validators does."""
     told: dict[str, Any] = {"sentence": f"{run.title.rstrip('.')}.", "clauses": run.clauses, "source": run.source}
     whole = {"network": run.network, "actions": run.actions}
