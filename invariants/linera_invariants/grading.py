@@ -6,10 +6,12 @@ one stays exact. A probe notices a mutant when one of its checks fails, when it 
 """
 
 import ast
+import io
 import resource
 import signal
 import sys
 import time
+import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -85,16 +87,23 @@ class Coverage:
 
 
 def core_digest() -> str:
-    """Return the digest of the core as a program: comments, docstrings and layout do not count."""
-    trees = (_without_docstrings(ast.parse(source.text)) for source in package(core_root()))
-    return sha3_256("\n".join(map(ast.dump, trees)).encode()).hexdigest()
+    """Return the digest of the core as a program, alike on every Python: without comments, docstrings, blank lines."""
+    lines = (line for source in package(core_root()) for line in _program(source.text))
+    return sha3_256("\n".join(lines).encode()).hexdigest()
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
+def _program(text: str) -> Iterator[str]:
+    """Yield the lines of a module without comments, docstrings and blank lines."""
+    rows = ["", *text.splitlines()]
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            rows[line] = rows[line][:column]
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+            first, last = node.body[0].lineno, node.body[0].end_lineno or 0
+            rows[first : last + 1] = [""] * (last + 1 - first)
+    return (row.rstrip() for row in rows if row.strip())
 
 
 def all_mutants() -> tuple[Mutant, ...]:

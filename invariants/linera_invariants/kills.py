@@ -222,11 +222,6 @@ def read_matrix(graded: Graded) -> Matrix:
     return Matrix(document["core"], document["digest"], kills, tuple(document["smoke"]))
 
 
-def smoke_vectors() -> tuple[str, ...]:
-    """Return the vectors of the smoke subset. Raises: InputError."""
-    return read_matrix(GRADED["vectors"]).smoke
-
-
 # --- Checking ----------------------------------------------------------------------------------------------------
 
 
