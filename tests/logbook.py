@@ -11,13 +11,16 @@ from linera_invariants.logs.check import STRICT, CheckReport, Options, check_log
 from linera_invariants.logs.record import EVERYTHING, Recording, event_line, header_line, logs_of, write_logs
 from linera_invariants.play import Run, play_scenario
 from linera_invariants.scenarios import find_scenario, read_scenario
-from linera_reference.block import Block, ExecutedBlock, Transaction, sign_request
-from linera_reference.certificate import Certificate, Kind, sign_vote
+from linera_reference.block import Block, ExecutedBlock, Transaction
+from linera_reference.certificate import Certificate, Kind, Vote, sign_vote
 from linera_reference.crypto import IdealScheme
 from linera_reference.execution import execute_block
 from linera_reference.identifiers import ChainId
 from linera_reference.network import Network
+from linera_reference.notation import evolve
+from linera_reference.ownership import add_owner
 from linera_reference.rejections import Accepted
+from linera_reference.request import sign_request
 from linera_reference.validator import Genesis, genesis_chain, payload_of
 
 NO_STATES = Recording(states=False)
@@ -41,32 +44,46 @@ def checked(paths: Sequence[Path], options: Options = STRICT, jobs: int = 1) -> 
     return check_logs(paths, options, jobs)
 
 
-# --- By hand: two chains, four validators, ideal signatures -------------------------------------------------------
+# --- By hand: two chains and one in rounds, four validators, ideal signatures -------------------------------------
 
 SETUP = setup_of(IdealScheme())
-GENESIS = Genesis(SETUP.context.committee, (SETUP.genesis((0,)), SETUP.genesis((1,))))
+IN_ROUNDS = evolve(SETUP.genesis((2,)), owner=add_owner(None, SETUP.owner.public_key))
+GENESIS = Genesis(SETUP.context.committee, (SETUP.genesis((0,)), SETUP.genesis((1,)), IN_ROUNDS))
 NETWORK = Network(SETUP.context, GENESIS, Map())
 
 
-def first_block(recipient: ChainId) -> ExecutedBlock:
+def first_block(recipient: ChainId, place: int = 0) -> ExecutedBlock:
     """Return a first block of the chain; another recipient makes a rival."""
-    block = Block((0,), 0, None, transfers([recipient], 1))
-    return execute_block(SETUP.context, genesis_chain(GENESIS.chains[0]), block).executed
+    block = Block((place,), 0, None, transfers([recipient], 1))
+    return execute_block(SETUP.context, genesis_chain(GENESIS.chains[place]), block).executed
 
 
-def voted(executed: ExecutedBlock, number: int) -> bytes:
+def vote_of(number: int, executed: ExecutedBlock, kind: Kind = Kind.CONFIRMED, round: int = 0) -> Vote:
+    """Let a validator vote."""
+    return sign_vote(SETUP.context.scheme, SETUP.validators[number], payload_of(SETUP.context, executed, kind, round))
+
+
+def voted(executed: ExecutedBlock, number: int, kind: Kind = Kind.CONFIRMED, round: int = 0) -> bytes:
     """Return the line of a request and a validator's vote."""
-    request = sign_request(SETUP.context.scheme, SETUP.owner, executed.block)
-    vote = sign_vote(SETUP.context.scheme, SETUP.validators[number], payload_of(SETUP.context, executed))
-    return event_line(request, Accepted(None, (vote,)))
+    request = sign_request(SETUP.context.scheme, SETUP.owner, executed.block, round)
+    return event_line(request, Accepted(None, (vote_of(number, executed, kind, round),)))
 
 
-def certified(executed: ExecutedBlock, *signers: int) -> bytes:
+def certified(executed: ExecutedBlock, *signers: int, round: int = 0) -> bytes:
     """Return the line of a certificate with the votes of some validators."""
-    payload = payload_of(SETUP.context, executed)
-    votes = (sign_vote(SETUP.context.scheme, SETUP.validators[number], payload) for number in signers)
-    signatures = tuple((vote.validator, vote.signature) for vote in votes)
-    return event_line(Certificate(executed, Kind.CONFIRMED, 0, signatures), Accepted(None))
+    return event_line(certificate_of(executed, *signers, round=round), Accepted(None))
+
+
+def locked(executed: ExecutedBlock, number: int, *signers: int, round: int = 0) -> bytes:
+    """Return the line of a validated certificate and a validator's final vote."""
+    certificate = certificate_of(executed, *signers, kind=Kind.VALIDATED, round=round)
+    return event_line(certificate, Accepted(None, (vote_of(number, executed, round=round),)))
+
+
+def certificate_of(executed: ExecutedBlock, *signers: int, kind: Kind = Kind.CONFIRMED, round: int = 0) -> Certificate:
+    """Return a certificate with the votes of some validators."""
+    votes = (vote_of(number, executed, kind, round) for number in signers)
+    return Certificate(executed, kind, round, tuple((vote.validator, vote.signature) for vote in votes))
 
 
 def extended(place: int, *blocks: tuple[Transaction, ...]) -> list[bytes]:

@@ -93,6 +93,20 @@ block = "a"
 owner = "bob"
 """
 
+PROPOSALS = """
+[[proposals]]
+block = "a"
+
+[[proposals]]
+block = "b"
+round = 1
+
+[[proposals]]
+block = "a"
+round = 1
+justified = { block = "a" }
+"""
+
 HOLDS = '\n[expect]\nverdict = "holds"\n'
 
 
@@ -102,6 +116,18 @@ def text_of(body: str, weights: tuple[int, ...], byzantine: str = "[]", more: st
     return HEAD.format(byzantine=byzantine, more=more, validators=validators) + body + expect
 
 
+def several(text: str) -> str:
+    """Let two users own chain 0, and all that is proposed there go through rounds."""
+    return text.replace('owner = "alice"\nbalance', 'owner = ["alice", "bob"]\nbalance')
+
+
+def edited(function: str, old: str, new: str) -> str:
+    """Write the edit of a broken variant."""
+    return f"[broken]\nsentence = 'Broken.'\nfunction = '{function}'\nold = '{old}'\nnew = '{new}'"
+
+
+UNCHECKED = edited("rounds:accepted_before", "if binding is not None:", "if False:")
+FORGETFUL = edited("chain:restart_chain", "rounds=local.rounds", "rounds=Rounds(local.rounds.last)")
 MODELS = {
     "rivals": text_of(RIVALS, (1, 1, 1, 1), '["v4"]'),
     "unequal": text_of(RIVALS, (1, 2, 2), "[]"),
@@ -110,6 +136,9 @@ MODELS = {
     "transfer": text_of(TRANSFER, (1, 1), "[]"),
     "resent": text_of(TRANSFER, (1, 1), "[]", 'resend = ["0"]'),
     "life": text_of(LIFE, (1, 1), "[]"),
+    "rounds": several(text_of(RIVALS + PROPOSALS, (1, 1), "[]", "rounds = 2")),
+    "rounds-and-faults": several(text_of(RIVALS, (1, 1, 1, 1), '["v4"]')),
+    "restarted": several(text_of(RIVALS + PROPOSALS, (1, 1), "[]", "rounds = 2\nrestarts = true")),
     "archived": text_of(LIFE, (1,), "[]", 'archive = ["0"]\nresend = ["0"]'),
 }
 BROKEN = {
@@ -118,9 +147,18 @@ BROKEN = {
     "signer-counted-twice": (text_of(RIVALS + FORGED, (1, 1, 1, 1), '["v4"]', 'broken = "signer-counted-twice"'), 4),
     "acknowledged-unreceived": (text_of(TRANSFER, (1, 1), "[]", 'broken = "acknowledged-unreceived"'), 6),
     "votes-before-messages": (text_of(TRANSFER, (1, 1), "[]", 'broken = "votes-before-messages"'), 2),
+    "lock-unchecked": (several(text_of(RIVALS + PROPOSALS, (1, 1), "[]", f"rounds = 2\n{UNCHECKED}")), 7),
+    "lock-lost": (several(text_of(RIVALS + PROPOSALS, (1, 1), "[]", f"rounds = 2\nrestarts = true\n{FORGETFUL}")), 5),
     "too-many-faults": (text_of(RIVALS, (1, 1, 1, 1), '["v3", "v4"]', "beyond = true"), 10),
 }
 """Models in which something is wrong, and how long the shortest attack is."""
+AT_ONCE = {
+    "faults": several(text_of(RIVALS, (1, 1, 1, 1), '["v4"]', "at_once = true")),
+    "rounds": several(text_of(RIVALS, (1, 1), "[]", "rounds = 2\nat_once = true")),
+    "single": text_of(RIVALS, (1, 1, 1, 1), '["v4"]', "at_once = true"),
+    "transfer": text_of(TRANSFER, (1, 1), "[]", "at_once = true"),
+}
+"""Models in which everything is sent at once."""
 
 
 def write_model(folder: Path, text: str) -> Path:

@@ -15,11 +15,12 @@ from linera_invariants.story import Event, Remark
 from linera_invariants.traces import broken_rule, trace_of
 from linera_invariants.verify import broken_variants
 from linera_reference.application import Balance, Token, burn
-from linera_reference.block import Block, Execute, sign_request
+from linera_reference.block import Block, Execute
 from linera_reference.committee import make_committee
 from linera_reference.context import Context
 from linera_reference.crypto import IdealScheme, make_signer
 from linera_reference.network import CastVote, Certify, Deliver, Network, Propose, initial_world
+from linera_reference.request import sign_request
 from linera_reference.validator import Genesis, GenesisChain, payload_of
 
 SCHEME = IdealScheme()

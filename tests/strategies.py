@@ -8,12 +8,14 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import attrs
 from hypothesis import strategies as st
 from immutables import Map
+from support import members
 
+from linera_reference.containers import Set
 from linera_reference.notation import Bits
 
 
 @cache
-def of(kind: Any) -> st.SearchStrategy[Any]:
+def of(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one return per construct
     """Return a strategy for an annotation; integers lean towards the edges of their range."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
@@ -33,6 +35,8 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
         return st.lists(of(args[0]), max_size=3).map(tuple) if args[-1] is ... else st.tuples(*map(of, args))
     if origin is Map:
         return st.dictionaries(of(args[0]), of(args[1]), max_size=3).map(Map)
+    if origin is Set:
+        return st.lists(of(args[0]), max_size=3).map(lambda items: members(*items))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
     return record(kind)

@@ -17,12 +17,12 @@ from hypothesis import settings
 from immutables import Map
 
 from linera_reference.application import Application, Balance, Token
-from linera_reference.block import Block, Execute, ExecutedBlock, Request, Transaction, sign_request
+from linera_reference.block import Block, Execute, ExecutedBlock, Transaction
 from linera_reference.certificate import Certificate, Kind, Vote, VotePayload, sign_vote
 from linera_reference.chain import Chain, Consistent, Localized
 from linera_reference.client import LocalNode, next_block, track
 from linera_reference.committee import Committee, make_committee
-from linera_reference.containers import Log
+from linera_reference.containers import Log, Set, fold
 from linera_reference.context import Context
 from linera_reference.crypto import Ed25519Scheme, IdealScheme, Scheme, Signer, make_signer
 from linera_reference.execution import execute_block
@@ -30,7 +30,9 @@ from linera_reference.identifiers import ChainId
 from linera_reference.messages import Message, User
 from linera_reference.network import Action, Network, World, step
 from linera_reference.outbox import UpdateRecipient
+from linera_reference.ownership import Owner, Owners
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected, Rejection
+from linera_reference.request import Request, sign_request
 from linera_reference.rules import BASELINE, Rules
 from linera_reference.validator import (
     Genesis,
@@ -75,6 +77,17 @@ def key(name: str, scheme: Scheme = IDEAL) -> bytes:
     return signer(name, scheme).public_key
 
 
+def owner_of(names: str | tuple[str, ...], scheme: Scheme = IDEAL) -> Owner:
+    """Return the owner of one name, or the owners of several."""
+    return key(names, scheme) if isinstance(names, str) else Owners(members(*(key(name, scheme) for name in names)))
+
+
+def members(*items: Any) -> Set[Any]:
+    """Return the set of some items."""
+    nothing: Set[Any] = Set()
+    return fold(Set.insert, nothing, items)
+
+
 def signers(n: int, scheme: Scheme = IDEAL) -> tuple[Signer, ...]:
     """Return the key pairs of validators 0 … n − 1."""
     return tuple(signer(f"validator {i}", scheme) for i in range(n))
@@ -108,18 +121,18 @@ def context(
 
 def network(
     weights: Iterable[int] = (1, 1, 1, 1),
-    owners: tuple[str, ...] = ("alice", "bob"),
+    owners: tuple[str | tuple[str, ...], ...] = ("alice", "bob"),
     balances: tuple[int, ...] | int = TOKENS,
     byzantine: tuple[int, ...] = (),
     scheme: Scheme = IDEAL,
     rules: Rules = BASELINE,
     application: Application | None = None,
 ) -> Network:
-    """Return a network with root chain (i,) for the i-th owner; ``byzantine`` are places in ``weights``."""
+    """Return a network with root chain (i,) for the i-th owner or owners; ``byzantine`` are places in ``weights``."""
     weights = tuple(weights)
     amounts = (balances,) * len(owners) if isinstance(balances, int) else balances
     chains = tuple(
-        GenesisChain((i,), key(owner, scheme), Balance(amount))
+        GenesisChain((i,), owner_of(owner, scheme), Balance(amount))
         for i, (owner, amount) in enumerate(zip(owners, amounts, strict=True))
     )
     ctx = context(weights, scheme, rules, application)
@@ -179,9 +192,12 @@ def commit(network: Network, chain: Chain, *transactions: Transaction) -> tuple[
     return accepted(handle_certificate(network.context, chain, certificate)).state, certificate
 
 
-def request(network: Network, owner: str, block: Block, round: int = 0) -> Request:
+def request(
+    network: Network, owner: str, block: Block, round: int = 0, justification: Certificate | None = None
+) -> Request:
     """Sign a block as the owner of this name."""
-    return sign_request(network.context.scheme, signer(owner, network.context.scheme), block, round)
+    scheme = network.context.scheme
+    return sign_request(scheme, signer(owner, scheme), block, round, justification)
 
 
 def proposal(network: Network, owner: str, chain: Chain, *transactions: Transaction) -> Request:
@@ -204,13 +220,13 @@ def root(network: Network, place: int = 0) -> Chain:
 
 def cell(
     chain_id: ChainId = (0,),
-    owner: str | None = "alice",
+    owner: str | tuple[str, ...] | None = "alice",
     state: Any = FULL,
     localized: Localized | None = None,
     **consistent: Any,
 ) -> Chain:
     """Return the cell of a created chain; owner ⊥ makes it closed; keywords replace fields of the consistent part."""
-    part = Consistent(created=True, owner=None if owner is None else key(owner), state=state)
+    part = Consistent(created=True, owner=None if owner is None else owner_of(owner), state=state)
     part = evolve(part, **consistent)
     # The certificates of its blocks are somewhere else.
     past: Log[Certificate] = Log(length=part.next_height)

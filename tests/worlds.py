@@ -4,7 +4,7 @@ Four validators of equal weight: two prompt ones, a slow one, and a Byzantine on
 chain (0,), Bob (1,); Alice opens (0, 0) for Carol. See :func:`story` for what happens.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -136,11 +136,16 @@ def equivocate(driver: Driver, bob: Client) -> None:
 
 
 def holds(name: str, network: Network = NETWORK) -> None:
-    """Assert that a predicate holds throughout the run: on every step, and on some whole worlds."""
-    for before, step, after in story().steps:
+    """Assert that a predicate holds throughout the run."""
+    holds_on(network, story().steps, name)
+
+
+def holds_on(network: Network, steps: Sequence[tuple[World, Step, World]], name: str) -> None:
+    """Assert that a predicate holds on every step of a run, and on some whole worlds."""
+    for before, step, after in steps:
         assert check_step(network, before, step, after, {name}) == []
-    for world in (*story().worlds[::10], story().end):
-        assert check_state(network, world, {name}) == []
+    for before, _, after in (*steps[::10], steps[-1]):
+        assert check_state(network, before, {name}) == check_state(network, after, {name}) == []
 
 
 def fires(name: str, world: World, network: Network = NETWORK) -> list[Violation]:

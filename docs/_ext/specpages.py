@@ -33,7 +33,7 @@ orphan: true
 """
 
 _SPEC_ID = r"(?:WP-[0-9A-Z]+\.[0-9]+-[A-Z0-9-]*[A-Z0-9]|[DA][0-9]{1,2})"
-_ID = rf"(?:{_SPEC_ID}|[SLC][0-9]{{1,2}}|[A-Z]+(?:_[A-Z]+)+|ARITHMETIC)"
+_ID = rf"(?:{_SPEC_ID}|[SLRC][0-9]{{1,2}}|[A-Z]+(?:_[A-Z]+)+|ARITHMETIC)"
 _HEADING = re.compile(rf"^## ({_SPEC_ID}): ", re.MULTILINE)
 _MENTION = re.compile(
     rf"""

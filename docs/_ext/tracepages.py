@@ -13,7 +13,7 @@ from linera_invariants.traces import Document, page_of, read_trace, story_of, sv
 
 VIEWER = "viewer"
 """Folder of the pages that are copied to the top of the site."""
-SCENARIOS = ("01-tour", "08-equivocation")
+SCENARIOS = ("01-tour", "08-equivocation", "19-lock-reproposed")
 """Scenarios that the pages of the documentation show."""
 
 _ABOUT = """# What goes wrong without this rule

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import sha3_256
 from multiprocessing.pool import AsyncResult, Pool
@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
+from immutables import Map
 
-from linera_reference.application import Balance, Token
+from linera_reference.application import Balance
 from linera_reference.audit import Audited, audit_block, audit_chain, audit_start, place_of
 from linera_reference.block import Receive
 from linera_reference.certificate import Certificate, VotePayload, certified_payload
 from linera_reference.committee import Committee, make_committee, quorum_threshold
+from linera_reference.containers import Set, fold
 from linera_reference.context import Context
 from linera_reference.crypto import Scheme, Signer, Verifier, tagged_bytes
 from linera_reference.encoding import decode, encode
@@ -23,8 +25,10 @@ from linera_reference.identifiers import ChainId
 from linera_reference.messages import Create
 from linera_reference.network import Network, World
 from linera_reference.notation import Hash, PublicKey, Signature
+from linera_reference.ownership import Owner, Owners
 from linera_reference.rejections import Rejected, Rejection
 from linera_reference.rules import QuorumRule
+from linera_reference.swap import Holdings
 from linera_reference.validator import GenesisChain
 
 from .errors import UsageError
@@ -32,7 +36,7 @@ from .inputs import MEBIBYTE, InputError, read_bytes, read_with_schema
 from .inputs import place_of as path_in_words
 from .processes import worker_pool
 from .reports import counted
-from .scenarios import chain_id_of
+from .scenarios import APPLICATIONS, chain_id_of
 from .schemes import SCHEMES
 from .story import show_chain, show_rejection
 
@@ -144,13 +148,26 @@ class AuditResult:
             "height": audited.next_height,
             "block_hash": _hex(audited.block_hash),
             "state_hash": _hex(audited.state_hash),
-            "owner": _hex(audited.owner),
+            "owner": owner_entry(audited.owner),
             "balance": self.balance,
         }
 
 
 def _hex(value: bytes | None) -> str | None:
     return None if value is None else value.hex()
+
+
+def owner_entry(owner: Owner | None) -> str | list[str] | None:
+    """Return an owner as files state it: a key, or a list of the keys of several owners."""
+    return [key.hex() for key in sorted(owner.keys)] if isinstance(owner, Owners) else _hex(owner)
+
+
+def owner_of(entry: str | list[str]) -> Owner:
+    """Return the owner that a file states."""
+    if isinstance(entry, str):
+        return bytes.fromhex(entry)
+    nobody: Set[PublicKey] = Set()
+    return Owners(fold(Set.insert, nobody, map(bytes.fromhex, entry)))
 
 
 # --- Checking signatures ahead -----------------------------------------------------------------------------------
@@ -287,8 +304,35 @@ def genesis_of(path: Path, document: dict[str, Any]) -> list[GenesisChain]:
         name = entry["id"]
         if name in found:
             raise InputError(path, "genesis", f"expected each chain once, found chain {name} twice")
-        found[name] = GenesisChain(chain_id_of(name), bytes.fromhex(entry["owner"]), Balance(entry["balance"]))
+        found[name] = GenesisChain(chain_id_of(name), owner_of(entry["owner"]), state_of(path, document, entry))
     return list(found.values())
+
+
+def genesis_rows(chains: Iterable[GenesisChain]) -> list[dict[str, Any]]:
+    """Return genesis chains as files state them, sorted."""
+    ordered = sorted(chains, key=lambda chain: chain.chain_id)
+    return [{"id": show_chain(c.chain_id), "owner": owner_entry(c.owner), **state_entry(c.state)} for c in ordered]
+
+
+def state_entry(state: Balance | Holdings) -> dict[str, Any]:
+    """Return the first state of a chain as files state it."""
+    if isinstance(state, Balance):
+        return {"balance": state.amount}
+    return {"assets": [{"token": token, "amount": amount} for token, amount in sorted(state.balances.items())]}
+
+
+def state_of(path: Path, document: dict[str, Any], entry: dict[str, Any]) -> Balance | Holdings:
+    """Return the first state that a file states. Raises: InputError."""
+    key = "assets" if document["application"] == "swap" else "balance"
+    if entry.keys() & {"assets", "balance"} != {key}:
+        expected = f"expected {key}, and nothing else, where the application is the {document['application']}"
+        raise InputError(path, f"genesis, chain {entry['id']}", expected)
+    if key == "balance":
+        return Balance(entry["balance"])
+    balances = {asset["token"]: asset["amount"] for asset in entry["assets"] if asset["amount"]}
+    if len(balances) < len(entry["assets"]):
+        raise InputError(path, f"genesis, chain {entry['id']}", "expected each token once, and amounts above 0")
+    return Holdings(Map(balances))
 
 
 def trusted_committee(committee: Committee, quorum: QuorumRule = QuorumRule.N_MINUS_F) -> TrustedCommittee:
@@ -311,7 +355,13 @@ def context_of(path: Path, document: dict[str, Any]) -> Context:
     except Rejection as rejection:
         found = show_rejection(Rejected(rejection.reason, rejection.detail))
         raise InputError(path, "committee", f"expected a possible committee, found {found}") from None
-    return Context(SCHEMES[document["crypto"]], Token(), committee)
+    application = APPLICATIONS[document.get("application", "token")]
+    return Context(SCHEMES[document["crypto"]], application, committee)
+
+
+def application_of(context: Context) -> str:
+    """Return the name of an application in files."""
+    return next(name for name, application in APPLICATIONS.items() if application == context.application)
 
 
 def certificates_of(path: Path, key: str, document: dict[str, Any]) -> tuple[Certificate, ...]:
@@ -347,12 +397,9 @@ def export_audit(network: Network, world: World, chain_id: ChainId, crypto: str)
     document: dict[str, Any] = {
         "audit": 1,
         "crypto": crypto,
-        "application": "token",
+        "application": application_of(network.context),
         "committee": committee_rows(committee),
-        "genesis": [
-            {"id": show_chain(c.chain_id), "owner": c.owner.hex(), "balance": c.state.amount}
-            for c in sorted(genesis, key=lambda c: c.chain_id)
-        ],
+        "genesis": genesis_rows(genesis),
         "chain": show_chain(chain_id),
     }
     if all(chain.chain_id != chain_id for chain in genesis):

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from linera_reference.application import Balance, Token, burn, transfer
 from linera_reference.audit import audit_chain
-from linera_reference.block import Block, Execute, Transaction, sign_request
+from linera_reference.block import Block, Execute, Transaction
 from linera_reference.certificate import Certificate, Kind, certified_payload, sign_vote
 from linera_reference.chain import Chain
 from linera_reference.committee import make_committee, quorum_threshold
@@ -32,6 +32,7 @@ from linera_reference.execution import commit_block, execute_block
 from linera_reference.identifiers import ChainId
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Outcome, Rejected
+from linera_reference.request import sign_request
 from linera_reference.validator import Genesis, GenesisChain, Input, Validator, genesis_chain, genesis_validator, handle
 from linera_reference.validator import payload_of as payload
 
@@ -392,6 +393,14 @@ def bench_explore(progress: Progress = lambda _: None) -> BenchResult:
     return run(progress)
 
 
+def bench_latency(progress: Progress = lambda _: None) -> BenchResult:
+    """Message delays from the proposal to the commit, in the network model, against what the whitepaper claims."""
+    from .latency import figures  # noqa: PLC0415 - it uses this module
+
+    progress("walking the network delay by delay")
+    return BenchResult("latency", tuple(figures()))
+
+
 def bench_conform(progress: Progress = lambda _: None) -> BenchResult:
     """The vectors against the reference's own harness."""
     from .conform.benchmark import bench_conform as run  # noqa: PLC0415 - it uses this module
@@ -403,6 +412,7 @@ BENCHES: dict[str, Callable[..., BenchResult]] = {
     "audit": bench_audit,
     "conform": bench_conform,
     "explore": bench_explore,
+    "latency": bench_latency,
     "prove": bench_prove,
     "scale": bench_scale,
     "step": bench_step,

@@ -433,7 +433,8 @@ def show_audit(output: Output, result: "AuditResult") -> None:
         output.say(f"{result.file}: chain {result.chain}: established from {checked}")
         for name, value in ({} if result.audited is None else result.established(result.audited)).items():
             missing = "closed" if name == "owner" else "none"
-            output.tell(f"  {name.replace('_', ' '):10}  {missing if value is None else value}")
+            shown = ", ".join(value) if isinstance(value, list) else value
+            output.tell(f"  {name.replace('_', ' '):10}  {missing if value is None else shown}")
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------
@@ -443,22 +444,24 @@ def show_audit(output: Output, result: "AuditResult") -> None:
 @guarded
 def evidence(
     files: Annotated[list[Path], typer.Argument(help="Evidence files, audit files or logs of one committee.")],
-    verify: Annotated[bool, typer.Option("--verify", help="The file is a proof: check it from scratch.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="The first file is a proof: check it; the others may answer it.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("-o", metavar="OUT", help="Write the proof, if there is one.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Convict validators that signed conflicting blocks, and write a proof of it that anybody can check."""
-    from .evidence import check_proof, examine, proof_file, read_all_evidence, read_proof
+    """Charge validators that signed conflicting votes, and write a proof of it that anybody can check."""
+    from .evidence import check_files, examine, proof_file, read_all_evidence
     from .inputs import write_atomically
 
     output = Output(as_json, quiet, verbose)
-    if verify and (len(files) > 1 or out is not None):
-        raise UsageError("--verify: expected one proof, and no -o")
+    if verify and out is not None:
+        raise UsageError("--verify: expected no -o")
     if out is not None and out.resolve() in {file.resolve() for file in files}:
         raise UsageError("-o: expected a file of its own")
-    found = check_proof(read_proof(files[0])) if verify else examine(read_all_evidence(files))
+    found = check_files(files[0], files[1:]) if verify else examine(read_all_evidence(files))
     code = HOLDS if found.holds else VIOLATED
     written = [str(out)] if out is not None and found.holds else []
     if out is not None and found.holds:
@@ -473,12 +476,13 @@ def evidence(
 
 
 def show_findings(output: Output, found: "Findings") -> None:
-    """Write who is convicted by what, and what is not attributed."""
-    for conflict in found.to_json()["conflicts"]:
-        output.tell(f"chain {conflict['chain']}, height {conflict['height']}: signed two blocks:")
-        for block in conflict["blocks"]:
-            output.tell(f"  block      {block}")
-        for key in conflict["convicted"]:
+    """Write who is charged with what, and what is not attributed."""
+    for charge in found.to_json()["charges"]:
+        stands = "final" if charge["final"] else "stands until answered"
+        output.tell(f"chain {charge['chain']}, height {charge['height']}: {charge['charge']} ({stands}):")
+        for vote in charge["votes"]:
+            output.tell(f"  {vote['kind'].lower():9}  {vote['block']} in round {vote['round']}")
+        for key in charge["charged"]:
             output.tell(f"  validator  {key}", style="red")
     for remark in found.remarks:
         output.tell(remark)

@@ -93,8 +93,9 @@ exception is a bug. A rejected input leaves the state as it was ([WP-2.8-ATOMIC]
 _PRIORITY_ABOUT = """
 If several reasons apply to one input, the entry point reports the first of its list, except that a loop comes back to
 its earlier guards for each further item. The lists are read from the source: guards in the order in which they are
-evaluated, those of called functions at the place of the call. They may name a reason that an earlier guard makes
-unreachable. The reasons of the application are those of the bundled token. The encoder's OUT_OF_RANGE is left out: it
+evaluated, those of called functions at the place of the call. A reason that several guards give stands at the first
+of them; the guard tables of the chapters tell them apart. The lists may name a reason that an earlier guard makes
+unreachable. The reasons of the application are those of the bundled ones. The encoder's OUT_OF_RANGE is left out: it
 rejects a value of the wrong range wherever this is first encoded or hashed.
 """
 

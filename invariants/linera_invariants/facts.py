@@ -7,21 +7,41 @@ from linera_reference.application import Balance
 from linera_reference.chain import Chain, is_closed, owed_messages
 from linera_reference.identifiers import ChainId
 from linera_reference.messages import Create, Message
+from linera_reference.ownership import Owners
+from linera_reference.rounds import current_round
+from linera_reference.swap import Holdings
 from linera_reference.validator import Validator, chain_of
 
-from .scenarios import Expect, MessageSpec
+from .scenarios import AssetSpec, DepositSpec, Expect, MessageSpec, OwnerSpec
 from .story import Names, listed, show_chain, show_content, show_name
 from .views import is_archived
 
 
-def _owner(names: Names, chain: Chain) -> str | None:
+def _owner(names: Names, chain: Chain) -> OwnerSpec | None:
     owner = chain.consistent.owner
+    if isinstance(owner, Owners):
+        return tuple(sorted(show_name(names, key) for key in owner.keys))
     return None if owner is None else show_name(names, owner)
 
 
 def _balance(_: Names, chain: Chain) -> int | None:
     state = chain.consistent.state
     return state.amount if isinstance(state, Balance) else None
+
+
+def _assets(_: Names, chain: Chain) -> tuple[AssetSpec, ...] | None:
+    state = chain.consistent.state
+    if not isinstance(state, Holdings):
+        return None
+    return tuple(sorted(AssetSpec(token, amount) for token, amount in state.balances.items()))
+
+
+def _deposits(names: Names, chain: Chain) -> tuple[DepositSpec, ...] | None:
+    state = chain.consistent.state
+    if not isinstance(state, Holdings):
+        return None
+    assets = ((show_name(names, key), deposit.asset) for key, deposit in state.deposits.items())
+    return tuple(sorted(DepositSpec(asset.token, asset.amount, owner=name) for name, asset in assets))
 
 
 def _waiting(names: Names, chain: Chain) -> tuple[MessageSpec, ...]:
@@ -51,9 +71,13 @@ FACTS: dict[str, Callable[[Names, Chain], Any]] = {
     "closed": lambda _, chain: is_closed(chain.consistent),
     "owner": _owner,
     "balance": _balance,
+    "assets": _assets,
+    "deposits": _deposits,
     "height": lambda _, chain: chain.consistent.next_height,
     "transactions": lambda _, chain: chain.consistent.tx_count,
     "pending": lambda _, chain: chain.localized.pending is not None,
+    "round": lambda _, chain: current_round(chain.localized.rounds),
+    "locked": lambda _, chain: chain.localized.rounds.locked is not None,
     "waiting": _waiting,
     "owed": _owed,
     "received": lambda _, chain: len(chain.localized.received),
@@ -68,9 +92,15 @@ def unmet_facts(names: Names, expected: Expect, node: Validator, chain_id: Chain
     chain = chain_of(node, chain_id)
     for fact, find in FACTS.items():
         wanted = getattr(expected, fact)
-        if wanted is not None and (found := find(names, chain)) != wanted:
+        if wanted is not None and (found := find(names, chain)) != _in_order(wanted):
             place = f"{fact} of chain {show_chain(chain_id)} at {name}"
             yield f"{place}: expected {show_fact(wanted)}, found {show_fact(found)}"
+
+
+def _in_order(wanted: Any) -> Any:
+    """Sort names and assets: a set of owners, of balances or of deposits has no order in a file."""
+    unordered = isinstance(wanted, tuple) and not any(isinstance(item, MessageSpec) for item in wanted)
+    return tuple(sorted(wanted)) if unordered else wanted
 
 
 def show_expectation(expected: Expect, nodes: list[str]) -> str:
@@ -90,6 +120,9 @@ def show_fact(value: Any) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
+        case AssetSpec():
+            owner = f" by {value.owner}" if isinstance(value, DepositSpec) else ""
+            return f"{value.amount} of token {value.token}{owner}"
         case MessageSpec():
             what = f"the creation for {value.create}" if value.create else f"{value.amount}"
             return f"{what} from {show_chain(value.origin)}"

@@ -5,11 +5,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from linera_reference.block import Request
 from linera_reference.certificate import Certificate, Kind, certified_payload
 from linera_reference.crypto import Scheme, Signer
 from linera_reference.encoding import decode, encode
 from linera_reference.outbox import UpdateRecipient
+from linera_reference.request import Request
 
 
 @frozen

@@ -86,7 +86,7 @@ class MachineProbe:
         failure = run_machine(self.name, examples=MACHINE_EXAMPLES, seed=MACHINE_SEED, shrink=False).failure
         if failure is None:
             return []
-        return re.findall(r"\b[SLC][0-9]{1,2}\b", failure.error)[:1] or ["model"]
+        return re.findall(r"\b[SLRC][0-9]{1,2}\b", failure.error)[:1] or ["model"]
 
 
 @frozen

@@ -3,19 +3,34 @@
 from collections.abc import Mapping
 
 from linera_reference.application import burn, transfer
-from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Receive, Transaction
+from linera_reference.block import (
+    AddOwner,
+    ChangeKey,
+    CloseChain,
+    Execute,
+    OpenChain,
+    Receive,
+    RemoveOwner,
+    Transaction,
+)
 from linera_reference.chain import Chain
 from linera_reference.client import receive_waiting
 from linera_reference.crypto import Signer
+from linera_reference.swap import Asset, conclude, put_in
 
 from .scenarios import (
+    AddOwnerSpec,
     BurnSpec,
     ChangeKeySpec,
     CloseChainSpec,
+    ConcludeSpec,
     OpenChainSpec,
+    Operation,
     Operations,
+    PutInSpec,
     RawSpec,
     ReceiveSpec,
+    RemoveOwnerSpec,
     SkipSpec,
     TransferSpec,
 )
@@ -42,22 +57,33 @@ def _take(waiting: list[Receive], operation: ReceiveSpec) -> list[Receive]:
     return fitting
 
 
-def _transaction(
-    chain: Chain,
-    operation: TransferSpec | BurnSpec | OpenChainSpec | ChangeKeySpec | CloseChainSpec | RawSpec,
-    users: Mapping[str, Signer],
-    index: int,
-) -> Transaction:
+def _transaction(chain: Chain, operation: Operation, users: Mapping[str, Signer], index: int) -> Transaction:
     match operation:
-        case TransferSpec():
-            return Execute(transfer(operation.to, operation.amount))
-        case BurnSpec():
-            return Execute(burn(operation.amount))
         case OpenChainSpec():
             return OpenChain(operation.id or (*chain.chain_id, index), users[operation.owner].public_key)
+        case AddOwnerSpec():
+            return AddOwner(users[operation.owner].public_key)
+        case RemoveOwnerSpec():
+            return RemoveOwner(users[operation.owner].public_key)
         case ChangeKeySpec():
             return ChangeKey(users[operation.owner].public_key)
         case CloseChainSpec():
             return CloseChain()
+    return Execute(_bytes(operation, users))
+
+
+def _bytes(operation: Operation, users: Mapping[str, Signer]) -> bytes:
+    """Encode an operation of an application."""
+    match operation:
+        case TransferSpec():
+            return transfer(operation.to, operation.amount)
+        case BurnSpec():
+            return burn(operation.amount)
+        case PutInSpec():
+            asset, wanted = (Asset(side.token, side.amount) for side in (operation, operation.wanted))
+            return put_in(operation.to, users[operation.owner].public_key, asset, wanted)
+        case ConcludeSpec():
+            return conclude(operation.confirm)
         case RawSpec():
-            return Execute(bytes.fromhex(operation.hex))
+            return bytes.fromhex(operation.hex)
+    raise TypeError(f"no operation of an application: {operation}")

@@ -7,21 +7,33 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from linera_reference.block import Block, ExecutedBlock, Request, Transaction, sign_request
-from linera_reference.certificate import Certificate
+from linera_reference.block import Block, ExecutedBlock, Transaction
+from linera_reference.certificate import Certificate, Kind, VotePayload
 from linera_reference.certification import check_active
 from linera_reference.client import Goal, local_context, next_block
 from linera_reference.crypto import Signer, make_signer
 from linera_reference.execution import execute_block
 from linera_reference.identifiers import ChainId
-from linera_reference.network import ArchiveChain, CastVote, Certify, Deliver, Propose, Resend, World, initial_world
+from linera_reference.network import (
+    ArchiveChain,
+    CastVote,
+    Certify,
+    Deliver,
+    Propose,
+    Resend,
+    Restart,
+    World,
+    initial_world,
+)
 from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.permissioned import learn_locks
 from linera_reference.rejections import Accepted, Outcome, Rejected, Rejection
-from linera_reference.validator import Validator, handle, payload_of
+from linera_reference.request import Request, sign_request
+from linera_reference.validator import Validator, chain_of, handle, payload_of, round_info
 
 from . import registry
-from .driver import Client, Driver, Step
+from .driver import Client, Driver, Step, Turns
 from .facts import disagreement, show_expectation, unmet_facts
 from .forgeries import FORGERIES, Material
 from .operations import transactions_of
@@ -29,18 +41,23 @@ from .scenarios import (
     AnyStep,
     Archive,
     CertifyBlock,
+    Contend,
     DeliverMessages,
     Delivery,
     Equivocate,
     Expect,
     Extend,
+    Finish,
     Forge,
     HandOver,
+    LearnLocks,
     Offline,
     Online,
     Operations,
+    PartySpec,
     ProposeBlock,
     ResendMessages,
+    RestartNodes,
     Scenario,
     SendBlock,
     Synchronize,
@@ -191,18 +208,48 @@ class Run:
     def _(self, step: Extend) -> None:
         client = self.clients[step.who]
         result = self.driver.extend(client, step.chain, self.transactions(client, step.chain, step.operations))
-        if isinstance(result, Rejected):
-            self.refuse_locally(step.who, step.chain, result)
-            return self.judge(result, step.reason, f"{step.who}'s block")
-        self.judge(Accepted(result), step.reason, f"{step.who}'s block")
-        if (result is not None) is not step.certified:
-            self.miss(f"{step.who}'s block: expected {'a' if step.certified else 'no'} quorum of votes")
-        return None
+        self.conclude(step, step.chain, result, step.reason)
+
+    @play.register
+    def _(self, step: Contend) -> None:
+        waiting = [(party, self.extending(step.chain, party)) for party in step.parties]
+        while waiting:
+            party, turns = waiting.pop(0)
+            self.driver.actor = party.who
+            self.driver.order = tuple(self.validators[name] for name in party.at or self.validators)
+            try:
+                next(turns)
+                waiting.append((party, turns))
+            except StopIteration as end:
+                self.conclude(party, step.chain, end.value, None)
+        self.driver.order = tuple(self.validators.values())
+
+    @play.register
+    def _(self, step: Finish) -> None:
+        proposal, client = self.proposal(step.block), self.clients[step.who]
+        if proposal is None:
+            return
+        item = self.validated(proposal) or proposal.request
+        chain_id = proposal.request.block.chain_id
+        outcome = self.driver.learn(client, item)
+        done = self.driver.finish(client, chain_id, item) if isinstance(outcome, Accepted) else outcome
+        self.conclude(step, chain_id, done, step.reason)
+
+    @play.register
+    def _(self, step: LearnLocks) -> None:
+        client, keys = self.clients[step.who], [self.validators[name] for name in step.at] or self.driver.online()
+        context, world = self.driver.network.context, self.driver.world
+        infos = [round_info(chain_of(world.validators[key], step.chain)) for key in keys if key in world.validators]
+        client.node = learn_locks(context, client.node, infos)
+        lock = client.chain(step.chain).localized.rounds.locked
+        heard = "of no lock" if lock is None else f"of a lock in round {lock.round}"
+        self.remark(f"{step.who} hears {heard} on chain {show_chain(step.chain)}")
 
     @play.register
     def _(self, step: ProposeBlock) -> None:
         client = self.clients[step.who]
-        outcome = self.driver.propose(client, step.chain, self.transactions(client, step.chain, step.operations))
+        transactions = self.transactions(client, step.chain, step.operations)
+        outcome = self.driver.propose(client, step.chain, transactions, step.round)
         if isinstance(outcome, Rejected):
             self.refuse_locally(step.who, step.chain, outcome)
             return self.judge(outcome, step.reason, f"{step.who}'s block")
@@ -215,7 +262,7 @@ class Run:
         client = self.clients[step.who]
         for rival in step.blocks:
             block = next_block(client.chain(step.chain), self.transactions(client, step.chain, rival.operations))
-            request = sign_request(self.driver.network.context.scheme, client.signer, block)
+            request = sign_request(self.driver.network.context.scheme, client.signer, block, rival.round)
             self.blocks[rival.block] = Proposal(request, self.executed(client, block))
             self.driver.act(Propose(request))
             for name in rival.at:
@@ -231,19 +278,20 @@ class Run:
     def _(self, step: VoteFor) -> None:
         proposal = self.proposal(step.block)
         if proposal is not None:
-            payload = payload_of(self.driver.network.context, proposal.executed)
+            payload = self.payload(proposal, Kind[step.kind.upper()])
             self.each(step.at, lambda key: self.driver.act(CastVote(key, payload)), step.reason)
 
     @play.register
     def _(self, step: CertifyBlock) -> None:
         voters, proposal = tuple(self.validators[name] for name in step.at), self.proposal(step.block)
         if proposal is not None:
-            outcome = self.driver.act(Certify(proposal.executed, voters))
+            kind, round = Kind[step.kind.upper()], proposal.request.round
+            outcome = self.driver.act(Certify(proposal.executed, voters, kind, round))
             self.judge(outcome, step.reason, f"block {step.block}")
 
     @play.register
     def _(self, step: HandOver) -> None:
-        certificate = self.certificate(step.chain, step.height)
+        certificate = self.handed_over(step)
         if certificate is not None:
             self.each(step.at, partial(self.deliver, certificate), step.reason)
 
@@ -256,6 +304,10 @@ class Run:
     def _(self, step: Online) -> None:
         self.driver.offline -= {self.validators[name] for name in step.at}
         self.remark(f"online again: {', '.join(step.at)}")
+
+    @play.register
+    def _(self, step: RestartNodes) -> None:
+        self.each(step.at, lambda key: self.driver.act(Restart(key)), step.reason)
 
     @play.register
     def _(self, step: Synchronize) -> None:
@@ -343,7 +395,43 @@ class Run:
         if found is not step.certified:
             self.miss(f"block {block}: expected {'a' if step.certified else 'no'} certificate")
 
+    # --- clients at work ---
+
+    def extending(self, chain_id: ChainId, party: PartySpec) -> Turns[Any]:
+        """Let one of several owners extend a chain, a delivery a turn."""
+        client = self.clients[party.who]
+        transactions = self.transactions(client, chain_id, party.operations)
+        return self.driver.extending(client, chain_id, transactions, party.attempts)
+
+    def conclude(self, step: Extend | Finish | PartySpec, chain_id: ChainId, result: Any, reason: str | None) -> None:
+        """Compare how the work of a client ended with how it should."""
+        if isinstance(result, Rejected):
+            self.refuse_locally(step.who, chain_id, result)
+            return self.judge(result, reason, f"{step.who}'s block")
+        self.judge(Accepted(result), reason, f"{step.who}'s block")
+        if (result is not None) is not step.certified:
+            self.miss(f"{step.who}'s block: expected {'a' if step.certified else 'no'} quorum of votes")
+        return None
+
     # --- finding things ---
+
+    def payload(self, proposal: Proposal, kind: Kind) -> VotePayload:
+        """Return what a vote for a proposal says."""
+        return payload_of(self.driver.network.context, proposal.executed, kind, proposal.request.round)
+
+    def validated(self, proposal: Proposal) -> Certificate | None:
+        """Find the validated certificate of a proposal."""
+        return self.driver.world.validated.get(self.payload(proposal, Kind.VALIDATED))
+
+    def handed_over(self, step: HandOver) -> Certificate | None:
+        """Find the certificate of a place, or the validated one of a proposal."""
+        if step.chain is not None and step.height is not None:
+            return self.certificate(step.chain, step.height)
+        proposal = self.proposal(step.block or "")
+        found = None if proposal is None else self.validated(proposal)
+        if proposal is not None and found is None:
+            self.miss(f"block {step.block}: expected a validated certificate")
+        return found
 
     def deliver(self, item: Any, key: PublicKey) -> Outcome[World]:
         return self.driver.deliver(key, item)
@@ -459,7 +547,7 @@ def start(scenario: Scenario, crypto: str | None = None) -> Run:
     silent = {validators[name] for name, spec in scenario.validators.items() if spec.byzantine == "silent"}
     order = tuple(validators.values())
     driver = Driver(network, initial_world(network), offline=silent, complicit=True, order=order)
-    owned = {name: [chain.id for chain in scenario.chains if chain.owner == name] for name in users}
+    owned = {name: [chain.id for chain in scenario.chains if name in chain.owners] for name in users}
     clients = {name: driver.client(name, signer, *owned[name]) for name, signer in users.items()}
     names = {key: name for name, key in validators.items()} | {s.public_key: name for name, s in users.items()}
     run = Run(scenario, crypto, driver, validators, users, clients, names)

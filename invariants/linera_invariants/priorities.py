@@ -1,8 +1,9 @@
 """In which order the entry points reject: the guards of each, read from its source in the order of evaluation.
 
 A function that is called at some place contributes its guards at that place. Where several reasons apply to one input,
-the first of them is reported, except that a loop comes back to its earlier guards for each further item. Codecs are
-left out: a well-typed value has an encoding, and who decodes turns the reason into one of its own.
+the first of them is reported, except that a loop comes back to its earlier guards for each further item, and that a
+reason which several guards give is listed once, where the first of them stands. Codecs are left out: a well-typed value
+has an encoding, and who decodes turns the reason into one of its own.
 """
 
 import ast

@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from attrs import frozen
+from immutables import Map
 
 from linera_reference.certificate import Certificate, Vote
+from linera_reference.encoding import encode
 from linera_reference.network import Network, World
 from linera_reference.rejections import Accepted
 
@@ -49,7 +51,8 @@ class Predicate:
     * ``validator`` world, key: a fact of one correct validator;
     * ``cell`` world, cell: a fact of one chain at one correct validator;
     * ``pair`` world, cell, other: a fact of one chain at two correct validators;
-    * ``certificate`` world, certificate: a fact of one certificate, compared with others and with what was sent;
+    * ``certificate`` world, certificate: a fact of one certificate, confirmed or validated, compared with others and
+      with what was sent;
     * ``vote`` world, vote: a fact of one vote, compared with others;
     * ``step`` before, step, after: a fact of one step;
     * ``goal`` world: liveness; runs the clients' strategies from this world and must reach the goal.
@@ -59,8 +62,8 @@ class Predicate:
     * ``validator``, ``cell``, ``vote``: that validator with its internal requests and its votes; all requests and
       certificates;
     * ``pair``: the two cells, and all certificates;
-    * ``certificate``: all requests and certificates, who voted for this one and for those that conflict with it, and
-      who is correct;
+    * ``certificate``: all requests and certificates of both kinds, who voted for this one and for those of other
+      executed blocks at its place, and who is correct;
     * ``step``: the validator that acts, before and after; all requests and certificates;
     * ``state``, ``goal``: anything.
     """
@@ -164,7 +167,7 @@ def _everything(world: World) -> Parts:
         "validator": [(key,) for key in sorted(world.validators)],
         "cell": [(cell,) for cell in changed_cells(None, world)],
         "pair": [(cell, other) for cell in changed_cells(None, world) for other in others(world, cell)],
-        "certificate": [(certificate,) for _, certificate in sorted(world.certificates.items())],
+        "certificate": [(certificate,) for certificate in _new_certificates(World(Map()), world)],
         "vote": [(vote,) for vote in world.votes],
     }
 
@@ -181,9 +184,13 @@ def _changes(before: World, step: Step, after: World) -> Parts:
 
 
 def _new_certificates(before: World, after: World) -> list[Certificate]:
-    if before.certificates is after.certificates:
-        return []
-    return [certificate for h, certificate in after.certificates.items() if before.certificates.get(h) != certificate]
+    """Return the certificates of both kinds that were formed between two worlds."""
+    confirmed = _added(before.certificates, after.certificates)
+    return sorted([*confirmed, *_added(before.validated, after.validated)], key=encode)
+
+
+def _added(old: Map[Any, Certificate], new: Map[Any, Certificate]) -> list[Certificate]:
+    return [] if old is new else [found for key, found in new.items() if old.get(key) != found]
 
 
 def _outputs(step: Step) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ SHA3-256 of ``scenario key::``, the role (``validator`` or ``user``), ``::`` and
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha3_256
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -17,22 +17,29 @@ from cattrs.gen import make_dict_structure_fn, override
 from cattrs.strategies import configure_tagged_union
 from immutables import Map
 
-from linera_reference.application import Balance, Token
+from linera_reference.application import Application, Balance, Token
 from linera_reference.committee import combined_weight, make_committee, max_faulty
+from linera_reference.containers import Set, fold
 from linera_reference.context import Context
 from linera_reference.crypto import Scheme, Signer, make_signer
 from linera_reference.identifiers import ChainId
 from linera_reference.network import Network
 from linera_reference.notation import MAX_U64
+from linera_reference.ownership import Owner, Owners
 from linera_reference.rejections import Reason, Rejection
+from linera_reference.swap import Holdings, Swap
 from linera_reference.validator import Genesis, GenesisChain, genesis_validator
 
+from .driver import ATTEMPTS
 from .errors import UsageError
 from .inputs import InputError, place_of, read_with_schema, shown, walk
 from .schemes import SCHEMES
 from .specdata import spec_root
 
 T = TypeVar("T")
+
+APPLICATIONS: dict[str, Application] = {"token": Token(), "swap": Swap()}
+"""The bundled applications, by their names in files."""
 
 # --- Who takes part ----------------------------------------------------------------------------------------------
 
@@ -53,13 +60,31 @@ class UserSpec:
     secret: str | None = None
 
 
+OwnerSpec: TypeAlias = str | tuple[str, ...]
+"""One user, or several: the protocol with rounds, for one user in a list too."""
+
+
+@frozen(order=True)
+class AssetSpec:
+    """An amount of a token of the swap."""
+
+    token: int
+    amount: int
+
+
 @frozen
 class ChainSpec:
-    """A genesis chain."""
+    """A genesis chain: a balance of the token, or balances of the tokens of the swap."""
 
     id: ChainId
-    owner: str
+    owner: OwnerSpec
     balance: int = 0
+    assets: tuple[AssetSpec, ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The users that own the chain."""
+        return (self.owner,) if isinstance(self.owner, str) else self.owner
 
 
 # --- Operations of a block ---------------------------------------------------------------------------------------
@@ -96,6 +121,16 @@ class ChangeKeySpec:
 
 
 @frozen
+class AddOwnerSpec(ChangeKeySpec):
+    """Let a user join the owners."""
+
+
+@frozen
+class RemoveOwnerSpec(ChangeKeySpec):
+    """Take a user out of the owners."""
+
+
+@frozen
 class CloseChainSpec:
     """Close the chain."""
 
@@ -114,6 +149,24 @@ class SkipSpec(ReceiveSpec):
 
 
 @frozen
+class PutInSpec:
+    """Put an asset into the swap of another chain, for a wanted one, in the name of a user."""
+
+    to: ChainId
+    owner: str
+    token: int
+    amount: int
+    wanted: AssetSpec
+
+
+@frozen
+class ConcludeSpec:
+    """Confirm or cancel the swap of this chain."""
+
+    confirm: bool
+
+
+@frozen
 class RawSpec:
     """Any bytes as an operation."""
 
@@ -121,7 +174,18 @@ class RawSpec:
 
 
 Operation: TypeAlias = (
-    TransferSpec | BurnSpec | OpenChainSpec | ChangeKeySpec | CloseChainSpec | ReceiveSpec | SkipSpec | RawSpec
+    TransferSpec
+    | BurnSpec
+    | OpenChainSpec
+    | ChangeKeySpec
+    | AddOwnerSpec
+    | RemoveOwnerSpec
+    | CloseChainSpec
+    | ReceiveSpec
+    | SkipSpec
+    | PutInSpec
+    | ConcludeSpec
+    | RawSpec
 )
 Operations: TypeAlias = tuple[Operation, ...]
 
@@ -147,6 +211,25 @@ class Extend(StepSpec):
 
 
 @frozen(kw_only=True)
+class PartySpec:
+    """One of several owners who extend a chain at once, without coordination."""
+
+    who: str
+    operations: Operations
+    at: tuple[str, ...] = ()
+    attempts: int = ATTEMPTS
+    certified: bool = True
+
+
+@frozen(kw_only=True)
+class Contend(StepSpec):
+    """Let several owners extend a chain at once, a delivery each in turn."""
+
+    chain: ChainId
+    parties: tuple[PartySpec, ...]
+
+
+@frozen(kw_only=True)
 class ProposeBlock(StepSpec):
     """Propose a block and hand it to validators as they are."""
 
@@ -155,6 +238,7 @@ class ProposeBlock(StepSpec):
     operations: Operations
     block: str
     at: tuple[str, ...] = ()
+    round: int | None = None
 
 
 @frozen(kw_only=True)
@@ -164,6 +248,7 @@ class RivalBlock:
     block: str
     operations: Operations
     at: tuple[str, ...]
+    round: int = 0
     reason: str | None = None
 
 
@@ -186,21 +271,42 @@ class SendBlock(StepSpec):
 
 @frozen(kw_only=True)
 class VoteFor(SendBlock):
-    """Let Byzantine validators vote for a block."""
+    """Let Byzantine validators vote to confirm (or to validate) a block."""
+
+    kind: str = "confirmed"
 
 
 @frozen(kw_only=True)
-class CertifyBlock(SendBlock):
+class CertifyBlock(VoteFor):
     """Gather the votes of these validators for a block."""
 
 
 @frozen(kw_only=True)
-class HandOver(StepSpec):
-    """Hand a certificate to validators as they are."""
+class LearnLocks(StepSpec):
+    """Ask validators (none named: all that answer) for the highest lock."""
 
+    who: str
     chain: ChainId
-    height: int
+    at: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Finish(StepSpec):
+    """Bring a proposal of anybody to its end: from its validated certificate, if there is one."""
+
+    who: str
+    block: str
+    certified: bool = True
+
+
+@frozen(kw_only=True)
+class HandOver(StepSpec):
+    """Hand a certificate to validators as they are: that of a height, or the validated one of a proposal."""
+
     at: tuple[str, ...]
+    chain: ChainId | None = None
+    height: int | None = None
+    block: str | None = None
 
 
 @frozen(kw_only=True)
@@ -213,6 +319,13 @@ class Offline(StepSpec):
 @frozen(kw_only=True)
 class Online(StepSpec):
     """Validators answer again."""
+
+    at: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class RestartNodes(StepSpec):
+    """Validators crash, and go on with what they stored."""
 
     at: tuple[str, ...]
 
@@ -289,6 +402,13 @@ class MessageSpec:
     create: str | None = None
 
 
+@frozen(kw_only=True, order=True)
+class DepositSpec(AssetSpec):
+    """What a user has put into a swap."""
+
+    owner: str
+
+
 @frozen(kw_only=True)
 class Expect(StepSpec):
     """Facts that must hold; fields that are ⊥ are not asked."""
@@ -297,11 +417,15 @@ class Expect(StepSpec):
     chain: ChainId | None = None
     created: bool | None = None
     closed: bool | None = None
-    owner: str | None = None
+    owner: OwnerSpec | None = None
     balance: int | None = None
+    assets: tuple[AssetSpec, ...] | None = None
+    deposits: tuple[DepositSpec, ...] | None = None
     height: int | None = None
     transactions: int | None = None
     pending: bool | None = None
+    round: int | None = None
+    locked: bool | None = None
     waiting: tuple[MessageSpec, ...] | None = None
     owed: tuple[MessageSpec, ...] | None = None
     received: int | None = None
@@ -318,21 +442,29 @@ OPERATIONS: dict[type[Any], str] = {
     BurnSpec: "burn",
     OpenChainSpec: "open-chain",
     ChangeKeySpec: "change-key",
+    AddOwnerSpec: "add-owner",
+    RemoveOwnerSpec: "remove-owner",
     CloseChainSpec: "close-chain",
     ReceiveSpec: "receive",
     SkipSpec: "skip",
+    PutInSpec: "put-in",
+    ConcludeSpec: "conclude",
     RawSpec: "raw",
 }
 STEPS: dict[type[Any], str] = {
     Extend: "extend",
+    Contend: "contend",
     ProposeBlock: "propose",
     Equivocate: "equivocate",
     SendBlock: "send",
     VoteFor: "vote",
     CertifyBlock: "certify",
+    LearnLocks: "learn-locks",
+    Finish: "finish",
     HandOver: "hand-over",
     Offline: "offline",
     Online: "online",
+    RestartNodes: "restart",
     Synchronize: "synchronize",
     Upload: "upload",
     Delivery: "delivery",
@@ -346,14 +478,18 @@ STEPS: dict[type[Any], str] = {
 
 AnyStep: TypeAlias = (
     Extend
+    | Contend
     | ProposeBlock
     | Equivocate
     | SendBlock
     | VoteFor
     | CertifyBlock
+    | LearnLocks
+    | Finish
     | HandOver
     | Offline
     | Online
+    | RestartNodes
     | Synchronize
     | Upload
     | Delivery
@@ -377,6 +513,7 @@ class Scenario:
     about: str = ""
     clauses: tuple[str, ...] = ()
     crypto: str = "ed25519"
+    application: str = "token"
     name: str = ""
 
 
@@ -424,6 +561,7 @@ def _wrong_names(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     nodes = {"validator": set(validators), "user": set(users), "node": {*validators, *users}, "block": set()}
     for name in sorted(set(validators) & set(users)):
         yield f"users, {name}", "expected a name that no validator has"
+    yield from _wrong_assets(document)
     for path, value in walk({"chains": document["chains"], "steps": document["steps"]}):
         key = path[-1] if path else None
         if key == "block" and _defines_block(document, path):
@@ -438,6 +576,18 @@ def _wrong_names(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _unknown(document, nodes, path, value)
 
 
+def _wrong_assets(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Find amounts that the application does not know."""
+    foreign, application = ("balance", "swap") if document.get("application") == "swap" else ("assets", "token")
+    for number, chain in enumerate(document["chains"]):
+        if foreign in chain:
+            where = place_of(("chains", number, foreign))
+            yield where, f"expected no {foreign} where the application is the {application}"
+        tokens = [asset["token"] for asset in chain.get("assets", ())]
+        if len(set(tokens)) < len(tokens):
+            yield place_of(("chains", number, "assets")), "expected each token once"
+
+
 _CHAIN_KEYS = {"chain", "to", "from", "id"}
 
 
@@ -448,8 +598,9 @@ def _defines_block(document: dict[str, Any], path: tuple[Any, ...]) -> bool:
 def _unknown(
     document: dict[str, Any], nodes: dict[str, set[str]], path: tuple[Any, ...], value: Any
 ) -> Iterator[tuple[str, str]]:
-    kind = {"who": "user", "owner": "user", "create": "user", "block": "block"}.get(path[-1] if path else "")
-    if len(path) >= 2 and path[-2] == "at":
+    key = path[-2] if len(path) >= 2 and isinstance(path[-1], int) else path[-1] if path else ""
+    kind = {"who": "user", "owner": "user", "create": "user", "block": "block"}.get(key)
+    if key == "at":
         kind = "node" if document["steps"][path[1]]["do"] == "expect" else "validator"
     if kind is not None and isinstance(value, str) and value not in nodes[kind]:
         known = ", ".join(sorted(nodes[kind])) or f"none was proposed before this {kind}"
@@ -484,6 +635,10 @@ def _structure_hook(kind: Any) -> Callable[[Any, Any], Any]:
 
 _CONVERTER = cattrs.Converter()
 _CONVERTER.register_structure_hook_func(lambda kind: kind == ChainId, lambda value, _: chain_id_of(value))
+_CONVERTER.register_structure_hook_func(
+    lambda kind: kind in (OwnerSpec, OwnerSpec | None),
+    lambda value, _: value if isinstance(value, str) else tuple(value),
+)
 _CONVERTER.register_structure_hook_factory(lambda kind: hasattr(kind, "__attrs_attrs__"), _structure_hook)
 configure_tagged_union(Operation, _CONVERTER, tag_name="do", tag_generator=OPERATIONS.__getitem__)
 configure_tagged_union(AnyStep, _CONVERTER, tag_name="do", tag_generator=STEPS.__getitem__)
@@ -515,16 +670,30 @@ def user_signers(scenario: Scenario, scheme: Scheme) -> dict[str, Signer]:
     return {name: make_signer(scheme, secret_of("user", name, spec.secret)) for name, spec in scenario.users.items()}
 
 
+def owner_of(users: Mapping[str, Signer], owner: OwnerSpec) -> Owner:
+    """Return what stands in owner^id."""
+    if isinstance(owner, str):
+        return users[owner].public_key
+    return Owners(fold(Set.insert, Set(), (users[name].public_key for name in owner)))
+
+
+def state_of(scenario: Scenario, chain: ChainSpec) -> Any:
+    """Return the first state of the application on a genesis chain."""
+    if scenario.application == "token":
+        return Balance(chain.balance)
+    return Holdings(Map((asset.token, asset.amount) for asset in chain.assets if asset.amount))
+
+
 def build_network(scenario: Scenario, crypto: str | None = None) -> Network:
     """Build the network of a scenario. Raises: Rejection (an impossible committee)."""
     scheme = SCHEMES[crypto or scenario.crypto]
     validators, users = validator_signers(scenario, scheme), user_signers(scenario, scheme)
     committee = make_committee((validators[name].public_key, spec.weight) for name, spec in scenario.validators.items())
     byzantine = {validators[name].public_key for name, spec in scenario.validators.items() if spec.byzantine}
-    chains = (GenesisChain(c.id, users[c.owner].public_key, Balance(c.balance)) for c in scenario.chains)
+    chains = (GenesisChain(c.id, owner_of(users, c.owner), state_of(scenario, c)) for c in scenario.chains)
     signers = {signer.public_key: signer for signer in validators.values()}
     return Network(
-        Context(scheme, Token(), committee),
+        Context(scheme, APPLICATIONS[scenario.application], committee),
         Genesis(committee, tuple(chains)),
         Map(signers),
         frozenset(byzantine),

@@ -6,26 +6,29 @@ from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
 
-from linera_reference.application import Credit, TokenOperation, Transfer
+from linera_reference.application import Burn, Credit, TokenOperation, Transfer
 from linera_reference.block import (
+    AddOwner,
     Block,
     ChangeKey,
     CloseChain,
     Execute,
     OpenChain,
     Receive,
-    Request,
+    RemoveOwner,
     Transaction,
 )
-from linera_reference.certificate import Certificate, Vote
+from linera_reference.certificate import Certificate, Kind, Vote, VotePayload
 from linera_reference.crypto import hash_value
 from linera_reference.encoding import decode
 from linera_reference.identifiers import ChainId
 from linera_reference.messages import Create, User
-from linera_reference.network import ArchiveChain, CastVote, Certify, Deliver, Propose, Resend
+from linera_reference.network import ArchiveChain, CastVote, Certify, Deliver, Propose, Resend, Restart
 from linera_reference.notation import Hash, PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected, Rejection
+from linera_reference.request import Request
+from linera_reference.swap import Asset, Conclude, Deposited, Paid, PutIn, SwapMessage, SwapOperation
 
 from .driver import Step
 from .registry import Violation
@@ -106,6 +109,8 @@ def _show_detail(reason: Reason, detail: Any) -> str:
             return ", ".join(f"block {height} of chain {show_chain(origin)}" for origin, height in detail)
         case (Reason.INSUFFICIENT_FUNDING, int()):
             return f"the balance is {detail}"
+        case (Reason.INSUFFICIENT_ROUND | Reason.HAS_LOCKED_BLOCK, int()):
+            return f"round {detail}"
         case (Reason.OUTBOX_NOT_EMPTY, tuple()):
             return f"to {', '.join(map(show_chain, detail))}"
         case (Reason.CONFLICTING_CERTIFICATES, (tuple() as chain_id, int() as height)):
@@ -119,10 +124,29 @@ def show_content(names: Names, content: Create | User) -> str:
     """Say what a message brings."""
     if isinstance(content, Create):
         return f"its creation for {show_name(names, content.owner)}"
-    try:
-        return str(decode(Credit, content.payload).amount)
-    except Rejection:
-        return f"0x{content.payload.hex()}"
+    match _decoded(content.payload, Credit, SwapMessage):
+        case Credit(amount):
+            return str(amount)
+        case SwapMessage(Deposited(depositor, asset, wanted)):
+            return f"{show_asset(asset)} for the swap by {show_name(names, depositor)} (wants {show_asset(wanted)})"
+        case SwapMessage(Paid(asset)):
+            return show_asset(asset)
+    return f"0x{content.payload.hex()}"
+
+
+def show_asset(asset: Asset) -> str:
+    """Write an amount of a token."""
+    return f"{asset.amount} of token {asset.token}"
+
+
+def _decoded(data: bytes, *kinds: type[Any]) -> Any:
+    """Decode bytes as one of the types that applications use, ⊥ if none fits."""
+    for kind in kinds:
+        try:
+            return decode(kind, data)
+        except Rejection:
+            continue
+    return None
 
 
 def show_transaction(names: Names, transaction: Transaction) -> str:
@@ -132,23 +156,31 @@ def show_transaction(names: Names, transaction: Transaction) -> str:
             return f"open chain {show_chain(transaction.chain_id)} for {show_name(names, transaction.owner)}"
         case ChangeKey():
             return f"hand the chain over to {show_name(names, transaction.owner)}"
+        case AddOwner():
+            return f"add {show_name(names, transaction.owner)} to the owners"
+        case RemoveOwner():
+            return f"remove {show_name(names, transaction.owner)} from the owners"
         case CloseChain():
             return "close the chain"
         case Receive():
             message = transaction.message
             return f"receive {show_content(names, message.content)} from {show_chain(message.origin)}"
         case Execute():
-            return _show_operation(transaction.operation)
+            return _show_operation(names, transaction.operation)
 
 
-def _show_operation(operation: bytes) -> str:
-    try:
-        action = decode(TokenOperation, operation).action
-    except Rejection:
-        return f"operation 0x{operation.hex()}"
-    if isinstance(action, Transfer):
-        return f"transfer {action.amount} to {show_chain(action.recipient)}"
-    return f"burn {action.amount}"
+def _show_operation(names: Names, operation: bytes) -> str:
+    match _decoded(operation, TokenOperation, SwapOperation):
+        case TokenOperation(Transfer(recipient, amount)):
+            return f"transfer {amount} to {show_chain(recipient)}"
+        case TokenOperation(Burn(amount)):
+            return f"burn {amount}"
+        case SwapOperation(PutIn(swap, depositor, asset, wanted)):
+            who = f"{show_name(names, depositor)} (wants {show_asset(wanted)})"
+            return f"put {show_asset(asset)} into the swap on {show_chain(swap)} for {who}"
+        case SwapOperation(Conclude(confirm)):
+            return f"{'confirm' if confirm else 'cancel'} the swap"
+    return f"operation 0x{operation.hex()}"
 
 
 def letters(number: int) -> str:
@@ -175,12 +207,13 @@ def well_read_teller(names: Names, events: Iterable[Event]) -> "Teller":
 
 @define
 class Teller:
-    """What a story knows: blocks by hash, and which blocks compete for one height."""
+    """What a story knows: blocks by hash, which blocks compete for one height, and the heights that take rounds."""
 
     names: Names
     rivals: dict[tuple[ChainId, int], list[Block]] = field(factory=dict)
     blocks: dict[Hash, Block] = field(factory=dict)
     committed: set[tuple[PublicKey, Hash]] = field(factory=set)
+    in_rounds: set[tuple[ChainId, int]] = field(factory=set)
 
     # --- reading ahead ---
 
@@ -188,18 +221,22 @@ class Teller:
         """Learn the blocks that a step mentions."""
         match step.action:
             case Propose(request) | Deliver(_, Request() as request):
-                self.meet(request.block)
+                self.meet(request.block, request.round > 0)
                 for vote in _outputs(step, Vote):
+                    self.meet(request.block, vote.payload.kind is Kind.VALIDATED)
                     self.blocks[vote.payload.block_hash] = request.block
-            case Certify(executed, _) | Deliver(_, Certificate(executed=executed)):
-                self.meet(executed.block)
+            case Certify(executed, _, kind, round) | Deliver(_, Certificate(executed, kind, round)):
+                self.meet(executed.block, kind is Kind.VALIDATED or round > 0)
                 self.blocks[hash_value(executed)] = executed.block
 
-    def meet(self, block: Block) -> None:
-        """Remember a block among those of its height."""
-        known = self.rivals.setdefault((block.chain_id, block.height), [])
+    def meet(self, block: Block, in_rounds: bool = False) -> None:
+        """Remember a block among those of its height, and whether the height takes rounds."""
+        place = block.chain_id, block.height
+        known = self.rivals.setdefault(place, [])
         if block not in known:
             known.append(block)
+        if in_rounds:
+            self.in_rounds.add(place)
 
     # --- words that need what was read ---
 
@@ -225,6 +262,26 @@ class Teller:
         block = self.blocks.get(block_hash)
         return show_hash(block_hash) if block is None else self.block(block)
 
+    def stage(self, block: Block, round: int) -> str:
+        """Name the round, where there are rounds."""
+        return f" in round {round}" if (block.chain_id, block.height) in self.in_rounds else ""
+
+    def staged(self, block: Block, round: int) -> str:
+        """Name a block, with the round where there are rounds."""
+        return self.block(block) + self.stage(block, round)
+
+    def vote(self, payload: VotePayload) -> str:
+        """Say what a vote is for."""
+        block = self.blocks.get(payload.block_hash)
+        if block is None or (block.chain_id, block.height) not in self.in_rounds:
+            return f"votes for {self.hash(payload.block_hash)}"
+        aim = "validate" if payload.kind is Kind.VALIDATED else "confirm"
+        return f"votes to {aim} {self.staged(block, payload.round)}"
+
+    def answer(self, step: Step, otherwise: str) -> str:
+        """Say what a validator votes for, or something else if it does not vote."""
+        return next((self.vote(vote.payload) for vote in _outputs(step, Vote)), otherwise)
+
     # --- lines ---
 
     def sentence(self, event: Event) -> tuple[str | None, str]:
@@ -243,11 +300,9 @@ class Teller:
             case Propose(request):
                 return self.proposal(request) + _ending(step)
             case CastVote(key, payload):
-                return f"{self.name(key)} (Byzantine) votes for {self.hash(payload.block_hash)}{_ending(step)}"
-            case Certify(executed, voters):
-                signers = listed(sorted(map(self.name, voters))) if voters else "nobody"
-                verb = "is" if isinstance(step.outcome, Accepted) else "is not"
-                return f"{self.block(executed.block)} {verb} certified with the votes of {signers}{_ending(step)}"
+                return f"{self.name(key)} (Byzantine) {self.vote(payload)}{_ending(step)}"
+            case Certify():
+                return self.certification(step, step.action) + _ending(step)
             case Deliver():
                 return self.delivery(step, step.action)
             case Resend(key, chain_id):
@@ -255,11 +310,22 @@ class Teller:
             case ArchiveChain(key, chain_id):
                 verb = "archives" if isinstance(step.outcome, Accepted) else "does not archive"
                 return f"{self.name(key)} {verb} chain {show_chain(chain_id)}{_ending(step)}"
+            case Restart(key):
+                return f"{self.name(key)} restarts with what it stored{_ending(step)}"
+
+    def certification(self, step: Step, action: Certify) -> str:
+        """Tell what becomes of votes."""
+        signers = listed(sorted(map(self.name, action.voters))) if action.voters else "nobody"
+        verb = "is" if isinstance(step.outcome, Accepted) else "is not"
+        done = "validated" if action.kind is Kind.VALIDATED else "certified"
+        block, stage = action.executed.block, self.stage(action.executed.block, action.round)
+        return f"{self.block(block)} {verb} {done}{stage} with the votes of {signers}"
 
     def proposal(self, request: Request) -> str:
-        block = request.block
+        block, reason = request.block, request.justification
         what = "; ".join(show_transaction(self.names, t) for t in block.transactions) or "no transaction"
-        return f"{self.name(request.owner)} proposes {self.block(block)}: {what}"
+        since = "" if reason is None else f", validated in round {reason.round}"
+        return f"{self.name(request.owner)} proposes {self.staged(block, request.round)}{since}: {what}"
 
     def resending(self, step: Step, chain_id: ChainId) -> str:
         recipients = [show_chain(request.recipient) for request in _outputs(step, UpdateRecipient)]
@@ -271,8 +337,12 @@ class Teller:
         accepted = isinstance(step.outcome, Accepted)
         match item:
             case Request():
-                verb = "votes for" if accepted else "refuses"
-                return f"{who} {verb} {self.block(item.block)}{_ending(step)}"
+                refusal = f"refuses {self.staged(item.block, item.round)}"
+                return f"{who} {self.answer(step, refusal)}{_ending(step)}"
+            case Certificate(kind=Kind.VALIDATED):
+                verb = "has no more use for" if accepted else "refuses"
+                silence = f"{verb} validated {self.staged(item.executed.block, item.round)}"
+                return f"{who} {self.answer(step, silence)}{_ending(step)}"
             case Certificate():
                 verb = self.execution(action.validator, item) if accepted else "refuses"
                 return f"{who} {verb} certified {self.block(item.executed.block)}{_ending(step)}"

@@ -48,7 +48,7 @@ SHARD = 100
 """Examples of a machine in one job."""
 FULL = 8
 """How many times more examples `--full` tries."""
-SHARES = {"ordered-inbox": 6, "outbox-delivery": 5, "single-chain": 6, "whole-network": 10}
+SHARES = {"ordered-inbox": 6, "outbox-delivery": 5, "single-chain": 6, "whole-network": 10, "several-owners": 4}
 """How many jobs a machine gets by default."""
 BROKEN_EXAMPLES = 400
 
@@ -535,7 +535,7 @@ def scenario_findings(report: ScenarioReport) -> Iterator[Finding]:
 
 def statement_in(text: str) -> str | None:
     """Find the first statement that an error names."""
-    named = re.search(r"\b([SL]\d+)(?:\.\w+)?: ", text)
+    named = re.search(r"\b([SLR]\d+)(?:\.\w+)?: ", text)
     return named[1] if named else None
 
 

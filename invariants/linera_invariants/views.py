@@ -1,20 +1,23 @@
 """Looking at a world: its parts, and the histories that follow from what was sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from attrs import field, frozen
 from immutables import Map
 
 from linera_reference.block import Block, ExecutedBlock, Receive
 from linera_reference.certificate import Certificate
-from linera_reference.chain import Chain, inbox_of
+from linera_reference.chain import Chain, Localized, inbox_of
 from linera_reference.execution import commit_block, execute_block
 from linera_reference.identifiers import ChainId
 from linera_reference.inbox import next_height_to_receive
 from linera_reference.messages import Create, Message
 from linera_reference.network import Network, World
 from linera_reference.notation import Hash, PublicKey
+from linera_reference.ownership import Owner
+from linera_reference.request import Request
 from linera_reference.validator import Validator, chain_of, create_chain, genesis_chain, sent_messages
 
 # --- Parts -------------------------------------------------------------------------------------------------------
@@ -117,14 +120,28 @@ def recipients_of(certificate: Certificate) -> tuple[ChainId, ...]:
     return tuple(sorted({message.recipient for message in certificate.executed.messages}))
 
 
+def remembered(local: Localized) -> Iterator[ExecutedBlock]:
+    """Walk the executed blocks that a validator voted for at the height in progress: pending, and that of the lock."""
+    if local.pending is not None:
+        yield local.pending
+    if local.rounds.locked is not None:
+        yield local.rounds.locked.executed
+
+
+def is_repeated(chain: Chain, request: Request) -> bool:
+    """Whether a proposal is the last one that a view accepted."""
+    pending = chain.localized.pending
+    return pending is not None and (pending.block, chain.localized.rounds.last) == (request.block, request.round)
+
+
 def creations(certificate: Certificate) -> tuple[ChainId, ...]:
     """Return the chains that a block creates."""
     return tuple(m.recipient for m in certificate.executed.messages if isinstance(m.content, Create))
 
 
-def conflicting(world: World, certificate: Certificate) -> Iterator[Certificate]:
-    """Walk the certificates of other executed blocks for the same place."""
-    for other in world.certificates.values():
+def rivals(certificates: Mapping[Any, Certificate], certificate: Certificate) -> Iterator[Certificate]:
+    """Walk the certificates on other executed blocks for the same place."""
+    for other in certificates.values():
         same = same_place(other.executed.block, certificate.executed.block)
         if same and other.executed != certificate.executed:
             yield other
@@ -194,6 +211,11 @@ def chain_start(network: Network, world: World, chain_id: ChainId) -> Chain:
                 height = certificate.executed.block.height
                 return create_chain(network.context, Chain(chain_id), message.content, height)
     raise LookupError(f"chain {list(chain_id)} was never created")
+
+
+def owner_before(network: Network, world: World, block: Block) -> Owner | None:
+    """Return who owns a chain before a block. Raises what ``chain_before`` raises."""
+    return chain_before(network, world, block).consistent.owner
 
 
 def reexecuted(network: Network, world: World, block: Block) -> ExecutedBlock:

@@ -4,10 +4,11 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
+from .containers import Set
 from .encoding import decode, encode
 from .identifiers import ChainId
 from .messages import OutgoingMessage, User
-from .notation import MAX_U128, rule, u128
+from .notation import MAX_U128, PublicKey, rule, support, u128
 from .rejections import Reason, Rejection, require
 
 
@@ -27,6 +28,10 @@ class Application(Protocol):
 
     def initial_state(self) -> Any:
         """Return the state of a chain that another chain created."""
+        ...
+
+    def proposers(self, chain_id: ChainId, state: Any) -> Set[PublicKey] | None:
+        """Return which of several owners may propose next, ⊥ for all of them (section 4.6)."""
         ...
 
     def execute_operation(self, chain_id: ChainId, state: Any, operation: bytes) -> Effect:
@@ -74,7 +79,9 @@ class Balance:
     amount: u128 = 0
 
 
-def _read(kind: type[Any], data: bytes) -> Any:
+@support
+def read(kind: type[Any], data: bytes) -> Any:
+    """Decode what an application is given. Rejects: USER_ERROR."""
     try:
         return decode(kind, data)
     except Rejection as rejection:
@@ -90,13 +97,17 @@ class Token:
         """Return an empty balance. Section 2.7."""
         return Balance()
 
+    @support
+    def proposers(self, chain_id: ChainId, state: Balance) -> None:
+        """Restrict nobody. Section 4.6."""
+
     @rule("WP-2.7-TOKEN")
     def execute_operation(self, chain_id: ChainId, state: Balance, operation: bytes) -> Effect:
         """Spend from the chain's balance.
 
         Rejects: USER_ERROR, INCORRECT_TRANSFER_AMOUNT, INSUFFICIENT_FUNDING. Section 2.7.
         """
-        action = _read(TokenOperation, operation).action
+        action = read(TokenOperation, operation).action
         require(action.amount > 0, Reason.INCORRECT_TRANSFER_AMOUNT)
         require(action.amount <= state.amount, Reason.INSUFFICIENT_FUNDING, state.amount)
         rest = Balance(state.amount - action.amount)
@@ -107,7 +118,7 @@ class Token:
     @rule("WP-2.7-TOKEN")
     def execute_message(self, chain_id: ChainId, state: Balance, origin: ChainId, payload: bytes) -> Effect:
         """Gain the credited amount. Rejects: USER_ERROR. Section 2.7."""
-        credit = _read(Credit, payload)
+        credit = read(Credit, payload)
         return Effect(Balance(min(state.amount + credit.amount, MAX_U128)))
 
 

@@ -13,7 +13,8 @@ from .execution import extend_log, senders_of
 from .identifiers import ChainId
 from .inbox import add, next_height_to_receive
 from .messages import Create, Message
-from .notation import Hash, PublicKey, rule, support, u64
+from .notation import Hash, rule, support, u64
+from .ownership import Owner
 from .rejections import Accepted, Reason, require, transition
 from .validator import (
     GenesisChain,
@@ -37,7 +38,7 @@ class Audited:
     next_height: u64
     block_hash: Hash | None
     state_hash: Hash
-    owner: PublicKey | None
+    owner: Owner | None
 
 
 @transition

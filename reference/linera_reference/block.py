@@ -1,13 +1,12 @@
-"""Blocks, transactions and requests (sections 2.4, 2.7 and 2.8)."""
+"""Blocks and transactions (sections 2.4, 2.7 and 2.9)."""
 
 from typing import TypeAlias
 
 from attrs import frozen
 
-from .crypto import Scheme, Signer, verify
 from .identifiers import ChainId
 from .messages import Message, OutgoingMessage
-from .notation import Hash, PublicKey, Signature, rule, u32, u64
+from .notation import Hash, PublicKey, u64
 
 
 @frozen
@@ -20,7 +19,7 @@ class OpenChain:
 
 @frozen
 class ChangeKey:
-    """Hand the chain over to the owner of another key."""
+    """Hand the chain over to the owner of another key, who is then its single owner."""
 
     owner: PublicKey
 
@@ -44,7 +43,21 @@ class Receive:
     message: Message
 
 
-Transaction: TypeAlias = OpenChain | ChangeKey | CloseChain | Execute | Receive
+@frozen
+class AddOwner:
+    """Let the owner of a key join: the chain has several owners from the next block on (its own key chooses rounds)."""
+
+    owner: PublicKey
+
+
+@frozen
+class RemoveOwner:
+    """Take the owner of a key out of several."""
+
+    owner: PublicKey
+
+
+Transaction: TypeAlias = OpenChain | ChangeKey | CloseChain | Execute | Receive | AddOwner | RemoveOwner
 
 
 @frozen
@@ -64,34 +77,3 @@ class ExecutedBlock:
     block: Block
     messages: tuple[OutgoingMessage, ...]
     state_hash: Hash
-
-
-@frozen
-class BlockAndRound:
-    """What an owner signs."""
-
-    block: Block
-    round: u32
-
-
-@frozen
-class Request:
-    """R = auth[B]: a block with the signature of its proposer."""
-
-    block: Block
-    round: u32
-    owner: PublicKey
-    signature: Signature
-
-
-@rule("WP-2.4-BLOCK")
-def sign_request(scheme: Scheme, owner: Signer, block: Block, round: u32 = 0) -> Request:
-    """Authenticate a block as its proposer. Rejects: OUT_OF_RANGE. Section 2.8."""
-    return Request(block, round, owner.public_key, scheme.sign(owner, BlockAndRound(block, round)))
-
-
-@rule("WP-2.4-BLOCK")
-def request_is_authentic(scheme: Scheme, request: Request) -> bool:
-    """Whether the named owner signed the block and the round. Section 2.8."""
-    signed = BlockAndRound(request.block, request.round)
-    return verify(scheme, request.owner, signed, request.signature)

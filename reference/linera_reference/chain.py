@@ -12,8 +12,10 @@ from .encoding import encode
 from .identifiers import ChainId
 from .inbox import Inbox
 from .messages import START, Cursor, Message
-from .notation import Hash, PublicKey, evolve, rule, support, u64
+from .notation import Hash, evolve, rule, support, u64
 from .outbox import NOTHING_SENT, Outbox, confirm, count_down, count_up, schedule
+from .ownership import Owner
+from .rounds import FIRST_ROUND, Rounds
 
 
 @frozen
@@ -26,7 +28,7 @@ class Consistent:
     """
 
     created: bool = False
-    owner: PublicKey | None = None
+    owner: Owner | None = None
     state: Any = None
     tx_count: u64 = 0
     consumed: Map[ChainId, Cursor] = Map()
@@ -49,12 +51,14 @@ class Mailbox:
 class Localized:
     """What validators may see differently.
 
-    ``pending`` is the executed block voted for, ``received`` the (sender, height) of blocks that sent messages here,
-    ``owing`` the origins with anticipated messages, ``counters`` how many recipients wait for each height, and
-    ``certificates`` the confirmed certificate of each height.
+    ``pending`` is the executed block voted for, ``rounds`` completes it on chains with several owners, ``received``
+    the (sender, height) of blocks that sent messages here, ``owing`` the origins with anticipated messages,
+    ``counters`` how many recipients wait for each height, and ``certificates`` the confirmed certificate of each
+    height.
     """
 
     pending: ExecutedBlock | None = None
+    rounds: Rounds = FIRST_ROUND
     received: Log[tuple[ChainId, int]] = Log()
     mailboxes: Map[ChainId, Mailbox] = Map()
     owing: Set[ChainId] = Set()
@@ -93,7 +97,7 @@ class ChainState:
     """What the state hash covers: the consistent part without height, block hash and history (amendment A5)."""
 
     created: bool
-    owner: PublicKey | None
+    owner: Owner | None
     tx_count: u64
     state: bytes
     consumed: Map[ChainId, Cursor]
@@ -106,7 +110,7 @@ def hashed_state(part: Consistent) -> ChainState:
 
 
 @rule("WP-2.6-CONSISTENT")
-def activate(part: Consistent, owner: PublicKey, state: Any, creation_height: u64 | None) -> Consistent:
+def activate(part: Consistent, owner: Owner, state: Any, creation_height: u64 | None) -> Consistent:
     """Create the chain with its first owner and application state. Sections 2.4 and 2.5."""
     return evolve(
         part, created=True, owner=owner, state=state, creation_height=creation_height
@@ -174,3 +178,27 @@ def confirm_messages(local: Localized, recipient: ChainId, height: u64) -> Local
     outboxes = local.outboxes
     outboxes = outboxes.delete(recipient) if rest.queue.is_empty else outboxes.set(recipient, rest)  # ALGA-54
     return evolve(local, outboxes=outboxes, counters=fold(count_down, local.counters, confirmed))
+
+
+@rule("WP-2.9-DURABLE")
+def restart_chain(chain: Chain) -> Chain:
+    """Rebuild the view of a chain from what was stored before any answer left; what is derived is computed again.
+
+    Votes and locks are among what is stored. A restart changes nothing, and nothing else may be relied on.
+    Section 2.9.
+    """
+    local = chain.localized
+    owing = fold(Set.insert, LOCALIZED.owing, (o for o, box in local.mailboxes.items() if not box.removed.is_empty))
+    waiting = (height for outbox in local.outboxes.values() for height in outbox.queue)
+    counters = fold(lambda found, height: count_up(found, height, 1), LOCALIZED.counters, waiting)
+    local = Localized(
+        pending=local.pending,
+        rounds=local.rounds,
+        received=local.received,
+        mailboxes=local.mailboxes,
+        outboxes=local.outboxes,
+        certificates=local.certificates,
+        owing=owing,
+        counters=counters,
+    )
+    return with_localized(chain, local)

@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from .block import Block, Receive, Request, Transaction, sign_request
+from .block import Block, Receive, Transaction
 from .certificate import Aggregate, Certificate, Vote, add_vote, form_certificate
+from .certification import standing_ballot
 from .chain import Chain
 from .containers import Set, fold
 from .context import Context
@@ -15,6 +16,7 @@ from .identifiers import ChainId, is_identifier, parent
 from .notation import MAX_U64, evolve, rule, support, u64
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from .rejections import Accepted, Outcome, Reason, Rejected, transition, unwrap
+from .request import Request, sign_request
 from .validator import ChainInfo, Validator, chain_info, chain_of, cross_chain_requests, handle, payload_of
 
 View: TypeAlias = Callable[[ChainId], ChainInfo]
@@ -52,7 +54,7 @@ def track(context: Context, node: LocalNode, chain_id: ChainId) -> LocalNode:
     return LocalNode(deliver(local_context(context), node.validator, requests, tracked.contains), tracked)
 
 
-@rule("WP-2.8-LOCAL-NODE")
+@rule("WP-2.8-LOCAL-NODE", "WP-2.9-FINISH")
 def learn(context: Context, node: LocalNode, item: Request | Certificate) -> Outcome[LocalNode]:
     """Handle an input at the local node and deliver the messages for tracked chains.
 
@@ -126,16 +128,19 @@ def propose(
     return Accepted(unwrap(learn(context, node, request)).state, (request,))
 
 
-@rule("WP-2.8-STOP-AT-QUORUM", "WP-2.2-CERTIFICATE")
+@rule("WP-2.8-STOP-AT-QUORUM", "WP-2.2-CERTIFICATE", "WP-2.9-FINALISE")
 def collect(context: Context, node: LocalNode, chain_id: ChainId, votes: Iterable[Vote]) -> Certificate | None:
-    """Gather votes for the pending block, in order, until they form a quorum; wrong votes count for nothing.
+    """Gather votes like the one that the local node stands for, in order, until they form a quorum.
 
-    Returns ⊥ while there is no quorum. Section 2.8.
+    With several owners these are votes to validate the last proposal, then votes to confirm the lock. Wrong votes count
+    for nothing. Returns ⊥ while there is no quorum. Sections 2.8 and 2.9.
     """
-    executed = chain_of(node.validator, chain_id).localized.pending
-    if executed is None:
+    chain = chain_of(node.validator, chain_id)
+    ballot = standing_ballot(chain.consistent.owner, chain.localized.pending, chain.localized.rounds)
+    if ballot is None:
         return None
-    aggregate = Aggregate(payload_of(context, executed))
+    kind, executed, round = ballot
+    aggregate = Aggregate(payload_of(context, executed, kind, round))
     for vote in votes:
         outcome = try_vote(context, aggregate, vote)
         if isinstance(outcome, Accepted):
@@ -223,7 +228,7 @@ def goals_after(item: Request | Certificate, rejection: Rejected) -> tuple[Goal,
     """
     block = item.block if isinstance(item, Request) else item.executed.block
     match rejection.reason:
-        case Reason.INACTIVE_CHAIN | Reason.MISSING_EARLIER_BLOCKS | Reason.INVALID_OWNER:
+        case Reason.INACTIVE_CHAIN | Reason.MISSING_EARLIER_BLOCKS | Reason.INVALID_OWNER | Reason.OUT_OF_TURN:
             return (Goal(block.chain_id, block.height),)
         case Reason.UNEXPECTED_BLOCK_HEIGHT if rejection.detail in range(block.height):
             return (Goal(block.chain_id, block.height),)

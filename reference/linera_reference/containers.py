@@ -154,6 +154,10 @@ class Set(Generic[T]):
         """Return the difference with {item}."""
         return Set(self._items.delete(item)) if item in self._items else self
 
+    def is_disjoint(self, other: "Set[T]") -> bool:
+        """Whether the sets have no member in common."""
+        return not any(other.contains(item) for item in self)
+
     def __len__(self) -> int:
         """Count the members."""
         return len(self._items)

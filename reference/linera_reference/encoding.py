@@ -1,8 +1,8 @@
 """Canonical encoding: BCS, driven by the field annotations of data types (section 2.3).
 
 Integers are little-endian of fixed width; lengths and variant numbers are shortest ULEB128 below 2³²; an option is a
-0/1 byte; a union is its variant number, then the variant; a map is sorted by encoded key. The decoder accepts exactly
-the bytes that the encoder makes: equal bytes if and only if equal values.
+0/1 byte; a union is its variant number, then the variant; a map is sorted by encoded key, a set by encoded member. The
+decoder accepts exactly the bytes that the encoder makes: equal bytes if and only if equal values.
 
 Each annotation is compiled once to two plain functions (a pure function of the type): ``_write`` gives the expression
 that encodes a variable, ``_read`` the statements that decode one from ``data`` at ``at``. Reading past the end is
@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_orig
 import attrs
 from immutables import Map
 
+from .containers import Set
 from .notation import MAX_U32, Bits, rule
 from .rejections import Reason, Rejection, require
 
@@ -115,6 +116,18 @@ def _read_map(data: bytes, at: int, read_key: Decoder, read_item: Decoder) -> tu
     return Map(values), at
 
 
+def _write_set(values: Set[Any], write_item: Encoder) -> bytes:
+    return _uleb(len(values)) + b"".join(sorted(map(write_item, values)))
+
+
+def _read_set(data: bytes, at: int, read_item: Decoder) -> tuple[Set[Any], int]:
+    def nothing(_: bytes, at: int) -> tuple[bool, int]:
+        return True, at
+
+    members, at = _read_map(data, at, read_item, nothing)
+    return Set(members), at
+
+
 def _bad_tag(at: int) -> None:
     raise Rejection(Reason.INVALID_TAG, at)
 
@@ -146,6 +159,11 @@ def _variants(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(arg for arg in args if arg is not NoneType)
 
 
+def _runtime(kind: Any) -> Any:
+    """Return the class of the values of an annotation."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
 def _write_length(var: str) -> str:
     return f"(_SMALL[size] if (size := len({var})) < 128 else _uleb(size))"
 
@@ -165,7 +183,7 @@ def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - o
         variants = _variants(args)
         if NoneType in args:
             return f"(b'\\0' if {var} is None else b'\\1' + {_write(reduce(or_, variants), var, names)})"
-        table = {v: _writer(v, _uleb(i)) for i, v in enumerate(variants)}
+        table = {_runtime(v): _writer(v, _uleb(i)) for i, v in enumerate(variants)}
         return f"{_name(names, table)}[type({var})]({var})"
     if origin is tuple:
         if args[-1] is ...:
@@ -175,6 +193,8 @@ def _write(kind: Any, var: str, names: Names) -> str:  # noqa: C901, PLR0911 - o
         return " + ".join(_write(arg, f"{var}[{i}]", names) for i, arg in enumerate(args))
     if origin is Map:
         return f"_write_map({var}, {_name(names, _writer(args[0]))}, {_name(names, _writer(args[1]))})"
+    if origin is Set:
+        return f"_write_set({var}, {_name(names, _writer(args[0]))})"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return f"{_name(names, {m: _uleb(m.value) for m in kind})}[{var}]"
     return " + ".join(_write(k, f"{var}.{name}", names) for name, k in _fields(kind)) or "b''"
@@ -202,6 +222,8 @@ def _read(kind: Any, var: str, names: Names) -> Iterator[str]:
     elif origin is Map:
         readers = ", ".join(_name(names, _reader(arg)) for arg in args)
         yield f"{var}, at = _read_map(data, at, {readers})"
+    elif origin is Set:
+        yield f"{var}, at = _read_set(data, at, {_name(names, _reader(args[0]))})"
     elif isinstance(kind, type) and issubclass(kind, Enum):
         members = _name(names, {m.value: m for m in kind})
         yield from _read_length(var)

@@ -5,7 +5,18 @@ from typing import Any
 from attrs import frozen
 
 from .application import Effect
-from .block import Block, ChangeKey, CloseChain, Execute, ExecutedBlock, OpenChain, Receive, Transaction
+from .block import (
+    AddOwner,
+    Block,
+    ChangeKey,
+    CloseChain,
+    Execute,
+    ExecutedBlock,
+    OpenChain,
+    Receive,
+    RemoveOwner,
+    Transaction,
+)
 from .certificate import Certificate
 from .chain import (
     Chain,
@@ -22,8 +33,10 @@ from .context import Context
 from .identifiers import ChainId, child, is_identifier
 from .inbox import remove
 from .messages import Create, Message, OutgoingMessage, User
-from .notation import MAX_U64, Hash, PublicKey, evolve, rule, support, u64
+from .notation import MAX_U64, Hash, evolve, rule, support, u64
+from .ownership import Owner, add_owner, remove_owner
 from .rejections import Reason, require
+from .rounds import FIRST_ROUND
 from .rules import AnticipationRule
 
 
@@ -39,7 +52,7 @@ class Staged:
 class Running:
     """What transactions change: owner, application state, and the messages of the last transaction."""
 
-    owner: PublicKey | None
+    owner: Owner | None
     state: Any
     messages: tuple[OutgoingMessage, ...] = ()
 
@@ -101,6 +114,13 @@ def apply_effect(running: Running, effect: Effect) -> Running:
     return Running(running.owner, effect.state, effect.messages)  # ALG1-11, ALG1-14
 
 
+@rule("WP-2.9-CHANGE-OWNERS")
+def change_owners(running: Running, transaction: AddOwner | RemoveOwner) -> Running:
+    """Add or remove one of several owners. Rejects: UNKNOWN_OWNER, EMPTY_OWNER_SET. Section 2.9."""
+    change = add_owner if isinstance(transaction, AddOwner) else remove_owner
+    return Running(change(running.owner, transaction.owner), running.state)  # ALG3-01
+
+
 @rule("WP-2.7-EXECUTE-BLOCK")
 def execute_transaction(
     context: Context, chain_id: ChainId, index: u64, running: Running, transaction: Transaction
@@ -121,6 +141,8 @@ def execute_transaction(
             return change_key(running, transaction)
         case CloseChain():
             return close_chain(running)
+        case AddOwner() | RemoveOwner():
+            return change_owners(running, transaction)
 
 
 @support
@@ -210,15 +232,23 @@ def extend_log(part: Consistent, block_hash: Hash) -> Consistent:
     )  # ALG1-43, ALG1-44, ALG1-45
 
 
-@rule("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING")
+@rule("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING", "WP-2.9-RESET")
 def commit_block(staged: Staged, block_hash: Hash, certificate: Certificate) -> Chain:
-    """Make a certified block part of the chain: height, hash, log, outboxes; nothing stays pending. Section 2.7."""
+    """Make a certified block part of the chain: height, hash, log, outboxes; votes and locks end.
+
+    Section 2.7.
+    """
     chain, height = staged.chain, staged.executed.block.height
     part = extend_log(chain.consistent, block_hash)
     recipients = frozenset(message.recipient for message in staged.executed.messages)
     outboxes, counters = schedule_messages(chain.localized, recipients, height)  # ALG1-49
     certificates = chain.localized.certificates.append(certificate)  # ALG1-46
     local = evolve(
-        chain.localized, pending=None, outboxes=outboxes, counters=counters, certificates=certificates
-    )  # ALG1-47
+        chain.localized,
+        pending=None,
+        rounds=FIRST_ROUND,
+        outboxes=outboxes,
+        counters=counters,
+        certificates=certificates,
+    )  # ALG1-47, ALG3-36
     return Chain(chain.chain_id, part, local)

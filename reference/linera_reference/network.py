@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from immutables import Map
 
-from .block import ExecutedBlock, Request, request_is_authentic
+from .block import ExecutedBlock
 from .certificate import (
     Aggregate,
     Certificate,
+    Kind,
     Vote,
     VotePayload,
     add_vote,
@@ -25,9 +26,10 @@ from .containers import Set, fold
 from .context import Context
 from .crypto import Signer
 from .identifiers import ChainId
-from .notation import Hash, PublicKey, evolve, rule, support
+from .notation import Hash, PublicKey, evolve, rule, support, u32
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from .rejections import Accepted, Outcome, Reason, Rejection, require, transition, unwrap
+from .request import Request, request_is_authentic
 from .validator import (
     Genesis,
     Validator,
@@ -38,6 +40,7 @@ from .validator import (
     handle,
     payload_of,
     put_chain,
+    restart,
 )
 
 CrossChain: TypeAlias = UpdateRecipient | ConfirmUpdatedRecipient
@@ -47,14 +50,16 @@ CrossChain: TypeAlias = UpdateRecipient | ConfirmUpdatedRecipient
 class World:
     """The correct validators, and everything that was ever sent.
 
-    ``certificates`` has one certificate per executed block (they are identified); ``internal`` holds, per correct
-    validator, the cross-chain requests between its chains.
+    ``certificates`` has one confirmed certificate per executed block (they are identified), ``validated`` one validated
+    certificate per executed block and round; ``internal`` holds, per correct validator, the cross-chain requests
+    between its chains.
     """
 
     validators: Map[PublicKey, Validator]
     requests: Set[Request] = Set()
     votes: Set[Vote] = Set()
     certificates: Map[Hash, Certificate] = Map()
+    validated: Map[VotePayload, Certificate] = Map()
     internal: Map[PublicKey, Set[CrossChain]] = Map()
 
 
@@ -92,6 +97,8 @@ class Certify:
 
     executed: ExecutedBlock
     voters: tuple[PublicKey, ...]
+    kind: Kind = Kind.CONFIRMED
+    round: u32 = 0
 
 
 @frozen
@@ -118,7 +125,14 @@ class ArchiveChain:
     chain_id: ChainId
 
 
-Action: TypeAlias = Propose | CastVote | Certify | Deliver | Resend | ArchiveChain
+@frozen
+class Restart:
+    """A correct validator crashes and goes on with what it stored."""
+
+    validator: PublicKey
+
+
+Action: TypeAlias = Propose | CastVote | Certify | Deliver | Resend | ArchiveChain | Restart
 
 
 @rule("WP-2.2-ADVERSARY", "WP-2.4-GENESIS")
@@ -149,14 +163,18 @@ def step(network: Network, world: World, action: Action) -> Outcome[World]:
             return resend(world, action.validator, action.chain_id)
         case ArchiveChain():
             return archive_at(world, action.validator, action.chain_id)
+        case Restart():
+            return restart_at(world, action.validator)
 
 
 @transition
 @rule("WP-2.2-ADVERSARY")
 def send_request(network: Network, world: World, request: Request) -> Accepted[World]:
-    """Send a request to everybody. Rejects: ACTION_NOT_ENABLED (forged). Section 2.2."""
+    """Send a request to everybody. Rejects: ACTION_NOT_ENABLED (forged, or its justification is). Section 2.2."""
     genuine = request_is_authentic(network.context.scheme, request)
     require(genuine, Reason.ACTION_NOT_ENABLED, "a request needs the signature of its owner")
+    cast = votes_were_cast(network, world, request.justification)
+    require(cast, Reason.ACTION_NOT_ENABLED, "a vote of the justification was not cast")
     return Accepted(evolve(world, requests=world.requests.insert(request)))
 
 
@@ -173,13 +191,13 @@ def cast_vote(network: Network, world: World, action: CastVote) -> Accepted[Worl
 @transition
 @rule("WP-2.2-CERTIFICATE", "WP-2.3-CERT-IDENTITY")
 def certify(network: Network, world: World, action: Certify) -> Accepted[World]:
-    """Form a certificate from votes that were cast. Outputs: the certificate of this executed block.
+    """Form a certificate from votes that were cast. Outputs: the certificate that stands for it.
 
     Rejects: ACTION_NOT_ENABLED (a vote was not cast, or no quorum), CERTIFICATE_VALIDATOR_REUSE,
     INVALID_CERTIFICATE_SIGNER. Section 2.2.
     """
     context = network.context
-    payload = payload_of(context, action.executed)
+    payload = payload_of(context, action.executed, action.kind, action.round)
 
     def gather(aggregate: Aggregate, voter: PublicKey) -> Aggregate:
         require(voter in network.signers, Reason.ACTION_NOT_ENABLED, "no such validator")
@@ -192,6 +210,9 @@ def certify(network: Network, world: World, action: Certify) -> Accepted[World]:
     formed = form_certificate(context.committee, votes, action.executed, context.rules.quorum)
     if formed is None:
         raise Rejection(Reason.ACTION_NOT_ENABLED, "the votes form no quorum")
+    if action.kind is Kind.VALIDATED:
+        certificate = world.validated.get(payload, formed)
+        return Accepted(evolve(world, validated=world.validated.set(payload, certificate)), (certificate,))
     certificate = world.certificates.get(payload.block_hash, formed)
     certificates = world.certificates.set(payload.block_hash, certificate)
     return Accepted(evolve(world, certificates=certificates), (certificate,))
@@ -203,16 +224,24 @@ def can_arrive(network: Network, world: World, receiver: PublicKey, item: Any) -
 
     Cross-chain requests come from the validator itself only. Section 2.2.
     """
-    scheme = network.context.scheme
     match item:
         case Request():
-            return world.requests.contains(item) or not request_is_authentic(scheme, item)
+            forged = not request_is_authentic(network.context.scheme, item)
+            return world.requests.contains(item) or (forged and votes_were_cast(network, world, item.justification))
         case Certificate():
-            payload = certified_payload(scheme, item)
-            genuine = scheme.verifier(payload)
-            votes = (Vote(payload, key, signature) for key, signature in item.signatures if genuine(key, signature))
-            return all(world.votes.contains(vote) for vote in votes)
+            return votes_were_cast(network, world, item)
     return world.internal.get(receiver, Set()).contains(item)
+
+
+@rule("WP-2.2-ADVERSARY")
+def votes_were_cast(network: Network, world: World, certificate: Certificate | None) -> bool:
+    """Whether all genuine votes of a certificate were cast; ⊥ has none. Section 2.2."""
+    if certificate is None:
+        return True
+    payload = certified_payload(network.context.scheme, certificate)
+    genuine = network.context.scheme.verifier(payload)
+    votes = (Vote(payload, key, signature) for key, signature in certificate.signatures if genuine(key, signature))
+    return all(world.votes.contains(vote) for vote in votes)
 
 
 @support
@@ -268,3 +297,11 @@ def archive_at(world: World, key: PublicKey, chain_id: ChainId) -> Accepted[Worl
     outcome = unwrap(archive_chain(chain))
     validators = world.validators.set(key, put_chain(validator, chain, outcome.state))
     return Accepted(evolve(world, validators=validators), outcome.outputs)
+
+
+@transition
+@rule("WP-2.9-DURABLE")
+def restart_at(world: World, key: PublicKey) -> Accepted[World]:
+    """Restart one validator; what it sent stays sent. Rejects: ACTION_NOT_ENABLED. Section 2.9."""
+    again = restart(correct_validator(world, key))
+    return Accepted(evolve(world, validators=world.validators.set(key, again)))

@@ -1,4 +1,4 @@
-"""Algorithm 2, cross-chain requests and services: what a validator does with each input (sections 2.5, 2.8, A.2).
+"""Algorithms 2 and 3, cross-chain requests, services: what a validator does with each input (2.5, 2.8, 2.9, A.2).
 
 A handler reads and writes the view of one chain, and its input must be for this chain (:func:`handle` sees to it).
 Inputs are data types as decoded: a number outside its range is OUT_OF_RANGE where a value is first hashed. Repeating
@@ -11,10 +11,21 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from immutables import Map
 
-from .block import ExecutedBlock, Request, request_is_authentic
-from .certificate import Certificate, Kind, VotePayload, check_certificate, sign_vote
-from .certification import already_voted, check_active, check_kind, check_proposer
-from .chain import Chain, activate, confirm_messages, inbox_of, is_closed, put_inbox, with_consistent, with_localized
+from .block import ExecutedBlock
+from .certificate import Certificate, Kind, Vote, VotePayload, check_certificate, sign_vote
+from .certification import check_active, check_kind, check_proposal, check_proposer, check_validated_kind, proposal_kind
+from .chain import (
+    Chain,
+    Consistent,
+    activate,
+    confirm_messages,
+    inbox_of,
+    is_closed,
+    put_inbox,
+    restart_chain,
+    with_consistent,
+    with_localized,
+)
 from .committee import Committee
 from .containers import Queue, fold
 from .context import Context
@@ -23,9 +34,12 @@ from .execution import Staged, check_not_anticipated, commit_block, execute_bloc
 from .identifiers import ChainId, is_ancestor, is_identifier, parent
 from .inbox import add, next_height_to_receive
 from .messages import Create, Message
-from .notation import MAX_U64, Hash, PublicKey, evolve, rule, support, u64
+from .notation import MAX_U64, Hash, PublicKey, evolve, rule, support, u32, u64
 from .outbox import ConfirmUpdatedRecipient, UpdateRecipient, delivered_up_to
+from .ownership import Owner, check_owner
 from .rejections import Accepted, Outcome, Reason, Rejected, require, transition
+from .request import Request, request_is_authentic
+from .rounds import Rounds, lock_after
 
 Input: TypeAlias = Request | Certificate | UpdateRecipient | ConfirmUpdatedRecipient
 
@@ -36,11 +50,21 @@ class ChainInfo:
 
     chain_id: ChainId
     created: bool
-    owner: PublicKey | None
+    owner: Owner | None
     next_height: u64
     block_hash: Hash | None
     creation_height: u64 | None
     received: u64
+
+
+@frozen
+class RoundInfo:
+    """What a node says about the height in progress: only the lock, a certificate, is evidence."""
+
+    chain_id: ChainId
+    next_height: u64
+    pending: ExecutedBlock | None
+    rounds: Rounds
 
 
 # --- Algorithm 2 -------------------------------------------------------------------------------------------------
@@ -52,23 +76,25 @@ def handle_request(context: Context, chain: Chain, request: Request, signer: Sig
     """Validate a proposed block and vote for it; a node without a key (``signer`` ⊥) only remembers it.
 
     Outputs: the vote, then all pending cross-chain requests. Rejects, in order: INACTIVE_CHAIN, CHAIN_CLOSED,
-    INVALID_OWNER, INVALID_SIGNATURE, UNEXPECTED_BLOCK_HEIGHT, UNEXPECTED_PREVIOUS_BLOCK_HASH, INVALID_BLOCK_HEIGHT,
-    INVALID_BLOCK_PROPOSAL, PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, then the errors of execution, then
-    MISSING_CROSS_CHAIN_UPDATE. Section 2.8, Algorithm 2.
+    INVALID_OWNER, OUT_OF_TURN, INVALID_SIGNATURE, UNEXPECTED_BLOCK_HEIGHT, UNEXPECTED_PREVIOUS_BLOCK_HASH,
+    INVALID_BLOCK_HEIGHT, the errors of ``check_justification``, those of ``check_proposal``, then the errors of
+    execution, then MISSING_CROSS_CHAIN_UPDATE. Sections 2.8 and 2.9, Algorithms 2 and 3.
     """
-    block, part = request.block, chain.consistent
+    block, part, local = request.block, chain.consistent, chain.localized
     check_active(part.created, part.owner)
-    check_proposer(part.owner, request.owner)
+    check_proposer(part.owner, context.application.proposers(chain.chain_id, part.state), request.owner)
     require(request_is_authentic(context.scheme, request), Reason.INVALID_SIGNATURE)  # ALG2-05
     check_chaining(part.next_height, part.block_hash, block.height, block.previous_hash)
-    executed = already_voted(chain.localized.pending, block, request.round)
+    check_justification(context, request.justification)
+    executed = check_proposal(part.owner, local.pending, local.rounds, request)
     if executed is None:
         staged = execute_block(context, chain, block)  # ALG1-39
         check_not_anticipated(context, staged)
         executed = staged.executed
-        chain = with_localized(chain, evolve(chain.localized, pending=executed))  # ALG2-12
-    votes = () if signer is None else (sign_vote(context.scheme, signer, payload_of(context, executed)),)
-    return Accepted(chain, (*votes, *cross_chain_requests(chain)))  # ALG2-14
+        rounds = Rounds(request.round, local.rounds.locked)
+        chain = with_localized(chain, evolve(local, pending=executed, rounds=rounds))  # ALG2-12, ALG3-16
+    payload = payload_of(context, executed, proposal_kind(part.owner), request.round)
+    return Accepted(chain, (*votes_of(context, signer, payload), *cross_chain_requests(chain)))  # ALG2-14, ALG3-18
 
 
 @rule("WP-2.4-CHAINING")
@@ -83,9 +109,25 @@ def check_chaining(next_height: u64, last: Hash | None, height: u64, previous: H
 
 
 @rule("WP-2.8-VOTE")
-def payload_of(context: Context, executed: ExecutedBlock) -> VotePayload:
-    """Return what a vote to confirm an executed block of a single-owner chain signs. Section 2.8."""
-    return VotePayload(Kind.CONFIRMED, context.scheme.hash(executed), 0)  # ALG2-13
+def payload_of(context: Context, executed: ExecutedBlock, kind: Kind = Kind.CONFIRMED, round: u32 = 0) -> VotePayload:
+    """Return what a vote signs: to confirm in round 0 is what single-owner chains need. Section 2.8."""
+    return VotePayload(kind, context.scheme.hash(executed), round)  # ALG2-13, ALG3-17
+
+
+@support
+def votes_of(context: Context, signer: Signer | None, payload: VotePayload) -> tuple[Vote, ...]:
+    """Vote, unless the node has no key."""
+    return () if signer is None else (sign_vote(context.scheme, signer, payload),)
+
+
+@rule("WP-2.9-JUSTIFICATION")
+def check_justification(context: Context, justification: Certificate | None) -> None:
+    """Accept no justification, or a validated certificate that verifies by itself.
+
+    Rejects: those of ``check_validated``. Section 2.9.
+    """
+    if justification is not None:
+        check_validated(context, justification)  # ALG3-08
 
 
 @transition
@@ -96,13 +138,23 @@ def handle_certificate(context: Context, chain: Chain, certificate: Certificate)
     Outputs: the chain's info, then all pending cross-chain requests. Rejects, in order: INACTIVE_CHAIN, CHAIN_CLOSED,
     MISSING_EARLIER_BLOCKS (detail: the next height), then those of ``execute_certified``. Section 2.8, Algorithm 2.
     """
-    part, height = chain.consistent, certificate.executed.block.height
-    require(part.created, Reason.INACTIVE_CHAIN)  # ALG2-16
-    if height >= part.next_height:
-        require(part.owner is not None, Reason.CHAIN_CLOSED)  # ALG2-19
-        require(height == part.next_height, Reason.MISSING_EARLIER_BLOCKS, part.next_height)  # ALG2-20
+    if is_next(chain.consistent, certificate.executed.block.height):
         chain = commit_block(*execute_certified(context, chain, certificate), certificate)  # ALG2-28
     return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))  # ALG2-18, ALG2-29
+
+
+@rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.9-VALIDATED")
+def is_next(part: Consistent, height: u64) -> bool:
+    """Whether a certified block belongs at the next height; below, it is old and nothing about it matters.
+
+    Rejects: INACTIVE_CHAIN, CHAIN_CLOSED, MISSING_EARLIER_BLOCKS (detail: the next height). Sections 2.8 and 2.9.
+    """
+    require(part.created, Reason.INACTIVE_CHAIN)  # ALG2-16, ALG3-20
+    if height < part.next_height:
+        return False  # ALG2-17, ALG3-21
+    require(part.owner is not None, Reason.CHAIN_CLOSED)  # ALG2-19, ALG3-22
+    require(height == part.next_height, Reason.MISSING_EARLIER_BLOCKS, part.next_height)  # ALG2-20, ALG3-23
+    return True
 
 
 @rule("WP-2.8-HANDLE-CERTIFICATE", "WP-2.2-CERTIFICATE")
@@ -133,6 +185,44 @@ def execute_certified(context: Context, chain: Chain, certificate: Certificate) 
     require(again.messages == executed.messages, Reason.INCORRECT_MESSAGES, again.messages)  # ALG2-26
     require(again.state_hash == executed.state_hash, Reason.INCORRECT_STATE_HASH, again.state_hash)  # ALG2-27
     return staged, block_hash
+
+
+# --- Algorithm 3: several owners ---------------------------------------------------------------------------------
+
+
+@transition
+@rule("WP-2.9-VALIDATED", "WP-2.9-FINAL-VOTE")
+def handle_validated(
+    context: Context, chain: Chain, certificate: Certificate, signer: Signer | None
+) -> Accepted[Chain]:
+    """Lock on a validated block and vote to confirm it; below the next height nothing is checked, nothing changes.
+
+    Outputs: the final vote, or the chain's info below the next height, then all pending cross-chain requests. Rejects,
+    in order: those of ``is_next``, UNEXPECTED_CERTIFICATE_KIND, CERTIFICATE_VALIDATOR_REUSE,
+    INVALID_CERTIFICATE_SIGNER, CERTIFICATE_REQUIRES_QUORUM, INVALID_SIGNATURE, INVALID_BLOCK_CHAINING, those of
+    ``lock_after``. Section 2.9, Algorithm 3.
+    """
+    part, local, block = chain.consistent, chain.localized, certificate.executed.block
+    if not is_next(part, block.height):
+        return Accepted(chain, (chain_info(chain), *cross_chain_requests(chain)))
+    check_validated_kind(part.owner)
+    check_validated(context, certificate)  # ALG3-25
+    require(block.previous_hash == part.block_hash, Reason.INVALID_BLOCK_CHAINING, part.block_hash)  # ALG3-26
+    rounds = Rounds(local.rounds.last, lock_after(local.rounds, certificate))
+    chain = with_localized(chain, evolve(local, rounds=rounds))  # ALG3-30
+    payload = payload_of(context, certificate.executed, Kind.CONFIRMED, certificate.round)  # ALG3-31
+    return Accepted(chain, (*votes_of(context, signer, payload), *cross_chain_requests(chain)))  # ALG3-32
+
+
+@rule("WP-2.9-VALIDATED", "WP-2.2-CERTIFICATE")
+def check_validated(context: Context, certificate: Certificate) -> None:
+    """Verify a validated certificate by itself.
+
+    Rejects: UNEXPECTED_CERTIFICATE_KIND, CERTIFICATE_VALIDATOR_REUSE, INVALID_CERTIFICATE_SIGNER,
+    CERTIFICATE_REQUIRES_QUORUM, INVALID_SIGNATURE. Section 2.9.
+    """
+    require(certificate.kind is Kind.VALIDATED, Reason.UNEXPECTED_CERTIFICATE_KIND, certificate.kind)  # ALG3-34
+    check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)  # ALG3-35
 
 
 # --- Cross-chain requests ----------------------------------------------------------------------------------------
@@ -256,6 +346,13 @@ def chain_info(chain: Chain) -> ChainInfo:
     return ChainInfo(chain.chain_id, part.created, part.owner, *heights, len(chain.localized.received))
 
 
+@rule("WP-2.8-QUERY", "WP-2.9-LEARN-LOCK")
+def round_info(chain: Chain) -> RoundInfo:
+    """Say what is known of the height in progress. Section 2.9."""
+    local = chain.localized
+    return RoundInfo(chain.chain_id, chain.consistent.next_height, local.pending, local.rounds)
+
+
 @rule("WP-2.8-QUERY")
 def download(chain: Chain, start: u64, end: u64) -> tuple[Certificate, ...]:
     """Return the certificates of heights ``start`` ≤ n < ``end`` that are stored here. Section 2.8."""
@@ -328,7 +425,7 @@ class GenesisChain:
     """A chain that exists from the start."""
 
     chain_id: ChainId
-    owner: PublicKey
+    owner: Owner
     state: Any
 
 
@@ -344,7 +441,7 @@ class Genesis:
 def genesis_validator(genesis: Genesis) -> Validator:
     """Build the first state of a node.
 
-    Rejects: INVALID_IDENTIFIER, GENESIS_NOT_PREFIX_FREE. Section 2.4.
+    Rejects: INVALID_IDENTIFIER, GENESIS_NOT_PREFIX_FREE, EMPTY_OWNER_SET. Section 2.4.
     """
     ids = sorted(chain.chain_id for chain in genesis.chains)
     for chain_id in ids:
@@ -352,6 +449,7 @@ def genesis_validator(genesis: Genesis) -> Validator:
     for before, after in pairwise(ids):
         free = before != after and not is_ancestor(before, after)
         require(free, Reason.GENESIS_NOT_PREFIX_FREE, after)
+    fold(lambda _, chain: check_owner(chain.owner), None, genesis.chains)
     return Validator(Map((chain.chain_id, genesis_chain(chain)) for chain in genesis.chains))
 
 
@@ -385,6 +483,8 @@ def handle_at(context: Context, chain: Chain, item: Input, signer: Signer | None
     match item:
         case Request():
             return handle_request(context, chain, item, signer)
+        case Certificate(kind=Kind.VALIDATED):
+            return handle_validated(context, chain, item, signer)
         case Certificate():
             return handle_certificate(context, chain, item)
         case UpdateRecipient():
@@ -397,6 +497,12 @@ def handle_at(context: Context, chain: Chain, item: Input, signer: Signer | None
 def put_chain(validator: Validator, before: Chain, after: Chain) -> Validator:
     """Store the view of a chain if it changed."""
     return validator if after is before else Validator(validator.chains.set(after.chain_id, after))
+
+
+@rule("WP-2.9-DURABLE")
+def restart(validator: Validator) -> Validator:
+    """Go on after a crash, with what was stored. Section 2.9."""
+    return Validator(Map((chain_id, restart_chain(chain)) for chain_id, chain in validator.chains.items()))
 
 
 @support

@@ -19,6 +19,7 @@ AREAS = (
     "two-set-inbox",
     "ordered-inbox",
     "outbox",
+    "round-rules",
 )
 
 
@@ -70,6 +71,9 @@ def test_it_keeps_to_the_protocol(command: Command, built: Path):
         ("certificates.js", "weight(committee, signer) > 0n", "true", "certificates"),
         ("ordered-inbox.js", "added.slice(front + 1)", "added.slice(1)", "ordered-inbox"),
         ("outbox.js", "queued <= height", "queued < height", "outbox"),
+        ("rounds.js", "justification.round > locked.round", "justification.round >= locked.round", "round-rules"),
+        ("owners.js", "!choice.some(", "choice.some(", "round-rules"),
+        ("types.js", "last < encoded", "last <= encoded", "encoding"),
     ],
 )
 def test_a_mistake_in_it_is_noticed(

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 TARGET = "identifiers/child-deep"
 """The vector at which most faults happen."""
 
-PROPOSER = "check_proposer(part.owner, request.owner)"
+PROPOSER = "check_proposer(part.owner, context.application.proposers(chain.chain_id, part.state), request.owner)"
 SIGNED = "require(request_is_authentic(context.scheme, request), Reason.INVALID_SIGNATURE)"
 RULES = {
     "quorum-too-small": ("committee:quorum_threshold", "total - max_faulty(total)", "total - max_faulty(total) - 1"),
@@ -26,7 +26,14 @@ RULES = {
     "unsorted-map": ("encoding:_read_map", "last is None or last < data[start:at]", "True"),
     "cursor-off-by-one": ("messages:successor", "cursor.index + 1", "cursor.index + 2"),
     "order-not-checked": ("inbox:remove", "cursor >= inbox.consumed", "True"),
-    "anybody-proposes": ("certification:check_proposer", "owner == proposer", "True"),
+    "anybody-proposes": ("certification:check_proposer", "owns(owner, proposer)", "True"),
+    "round-repeated": ("rounds:accepted_before", "request.round > rounds.last", "request.round >= rounds.last"),
+    "lock-ignored": ("rounds:accepted_before", "binding is not None", "False"),
+    "justification-ignored": ("rounds:binding_lock", "justification is not None and ", "False and "),
+    "justification-unverified": ("validator:check_justification", "justification is not None", "False"),
+    "two-final-votes": ("rounds:lock_after", "locked.executed == certificate.executed", "True"),
+    "lock-not-released": ("execution:commit_block", "rounds=FIRST_ROUND", "rounds=chain.localized.rounds"),
+    "turns-ignored": ("ownership:may_propose", "chosen.is_disjoint(owner.keys) or ", "True or "),
     "wrong-reason-order": ("validator:handle_request", f"{PROPOSER}\n    {SIGNED}", f"{SIGNED}\n    {PROPOSER}"),
 }
 """Variants of the core: function, old text, new text."""

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from linera_invariants.audit_files import AuditResult, audit, export_audit, read_audit
+from linera_invariants.audit_files import (
+    AuditResult,
+    audit,
+    export_audit,
+    genesis_of,
+    owner_entry,
+    owner_of,
+    read_audit,
+)
 from linera_invariants.errors import UsageError
 from linera_invariants.inputs import InputError
 from linera_invariants.play import Run, play_scenario
@@ -17,6 +25,7 @@ from linera_reference.certificate import Certificate
 from linera_reference.chain import hashed_state
 from linera_reference.crypto import Ed25519Scheme
 from linera_reference.encoding import decode
+from linera_reference.ownership import add_owner
 
 RUN = play_scenario(read_scenario(find_scenario("01-tour")))
 CHAINS = ("0", "1", "0.0")
@@ -86,6 +95,29 @@ def test_a_closed_and_archived_chain_is_audited_from_its_certificates(tmp_path: 
     assert found.audited is not None
     assert found.audited.owner is None
     assert found.to_json()["owner"] is None
+
+
+@pytest.mark.clauses("WP-3.3-CLAIM-5", "WP-2.9-OWNERS", "WP-4.6-SWAP")
+@pytest.mark.parametrize(("name", "chain"), [("16-several-owners", "0"), ("22-restarts", "0"), ("23-swap", "1")])
+def test_chains_with_several_owners_are_audited(tmp_path: Path, name: str, chain: str):
+    """The certificates are of any round, owners are a list, and a swap has assets."""
+    run = play_scenario(read_scenario(find_scenario(name)))
+    content = document(chain, run)
+    found = audited(tmp_path, content)
+    part = next(iter(run.driver.world.validators.values())).chains[chain_id_of(chain)].consistent
+    assert found.audited is not None
+    assert (found.audited.owner, found.audited.state_hash) == (part.owner, Ed25519Scheme().hash(hashed_state(part)))
+    assert found.to_json()["owner"] == owner_entry(part.owner)
+    genesis = {chain.chain_id: chain for chain in run.driver.network.genesis.chains}
+    assert {c.chain_id: c for c in genesis_of(tmp_path, content)} == genesis
+
+
+def test_owners_are_written_and_read():
+    for owner in (b"\1" * 32, add_owner(b"\1" * 32, b"\0" * 32)):
+        entry = owner_entry(owner)
+        assert entry is not None
+        assert owner_of(entry) == owner
+    assert owner_entry(add_owner(b"\1" * 32, b"\0" * 32)) == ["00" * 32, "01" * 32]
 
 
 def test_certificates_may_lie_beside_the_file(tmp_path: Path):
@@ -195,7 +227,7 @@ def with_value(key: str, value: Any) -> Tampering:
 
 MALFORMED: dict[str, tuple[Tampering, str, str]] = {
     "version": (with_value("audit", 2), "audit", "format version 1"),
-    "application": (with_value("application", "nft"), "application", '"token"'),
+    "application": (with_value("application", "nft"), "application", "one of token, swap"),
     "unknown key": (with_value("colour", 1), "document", "unknown key 'colour'"),
     "missing key": (without("committee"), "document", "the key 'committee'"),
     "odd digits": (with_value("blocks", ["0"]), "blocks, item 1", "an even number"),
@@ -207,6 +239,13 @@ MALFORMED: dict[str, tuple[Tampering, str, str]] = {
     "key twice": (lambda c: c["committee"].append(c["committee"][0]), "committee", "DUPLICATE_VALIDATOR"),
     "no weight": (lambda c: [m.update(weight=0) for m in c["committee"]], "committee", "EMPTY_COMMITTEE"),
     "chain twice": (lambda c: c["genesis"].append(c["genesis"][0]), "genesis", "each chain once, found chain 0 twice"),
+    "no owners": (lambda c: c["genesis"][0].update(owner=[]), "genesis, item 1, owner", "at least 1"),
+    "owner twice": (
+        lambda c: c["genesis"][0].update(owner=["00" * 32] * 2),
+        "genesis, item 1, owner",
+        "without repetition",
+    ),
+    "other state": (with_value("application", "swap"), "genesis, chain 0", "assets, and nothing else"),
     "no origin": (lambda c: c.pop("origin"), "chain", "a chain of genesis"),
 }
 

@@ -16,7 +16,7 @@ from support import executed as executed_on
 from worlds import pay
 
 from linera_invariants.audit_files import committee_digest, committee_rows
-from linera_invariants.convictions import by_place, conflicts_at, convicted
+from linera_invariants.convictions import convicted
 from linera_invariants.evidence import (
     Evidence,
     check_proof,
@@ -30,13 +30,14 @@ from linera_invariants.inputs import InputError
 from linera_invariants.logs.record import event_line, header_line
 from linera_invariants.vectors.build import vectors_of
 from linera_invariants.vectors.cases.support import key as vector_key
-from linera_reference.block import ExecutedBlock, Request, sign_request
+from linera_reference.block import ExecutedBlock
 from linera_reference.certificate import Certificate, Kind, VotePayload, sign_vote
 from linera_reference.committee import combined_weight, max_faulty
 from linera_reference.crypto import Ed25519Scheme, make_signer
 from linera_reference.encoding import encode
 from linera_reference.outbox import UpdateRecipient
 from linera_reference.rejections import Reason, Rejected
+from linera_reference.request import Request, sign_request
 
 NETWORK = network((1, 1, 1, 1), scheme=ED25519)
 CONTEXT = NETWORK.context
@@ -150,9 +151,17 @@ def test_single_votes_convict_too():
 
 def test_votes_on_three_blocks_in_several_rounds():
     found = found_in(votes(ONE, 0, 1), votes(TWO, 1, 2, round=3), votes(THREE, 2, 0), votes(TWO, 1, 3, round=1))
-    assert found.convicted == names([0, 1, 2])
-    assert {(c.one.round, c.two.round) for c in found.conflicts} == {(0, 0), (0, 1), (3, 0)}
-    assert all(convicted(ED25519, CONTEXT.committee, c.one, c.two) == set(c.convicted) for c in found.conflicts)
+    assert found.convicted == names([0])
+    assert found.charged == names([1, 2, 3])
+    assert [(charge.offence.words, charge.votes[0].round) for charge in found.charges] == [
+        ("double vote", 0),
+        ("unfounded confirmation", 1),
+        ("unfounded confirmation", 3),
+    ]
+    assert found.verdict() == (
+        "1 validator convicted and 3 validators charged until answered, of weight 4 of 4, "
+        "more than f = 1: the fault bound was broken if nobody answers"
+    )
 
 
 REMARKS: dict[str, tuple[tuple[Certificate, ...], str]] = {
@@ -160,13 +169,17 @@ REMARKS: dict[str, tuple[tuple[Certificate, ...], str]] = {
     "one": (FORK[:1], "no two items are on different executed blocks"),
     "same block": ((votes(ONE, 0, 1, 2), votes(ONE, 1, 2, 3, round=2)), "no two items"),
     "heights": ((votes(ONE, 0, 1, 2), votes(moved(TWO, 1), 0, 1, 2)), "no two items"),
-    "kinds": ((votes(ONE, 0, 1), votes(TWO, 0, 1, kind=Kind.VALIDATED)), "1 item of the kind Validated"),
-    "split": ((votes(ONE, 0, 1), votes(TWO, 2, 3)), "height 0 of chain 0: nobody's name is on two blocks"),
+    "kinds": ((votes(ONE, 0, 1), votes(TWO, 0, 1, kind=Kind.VALIDATED)), "nobody signed votes that conflict"),
+    "split": ((votes(ONE, 0, 1), votes(TWO, 2, 3)), "height 0 of chain 0: nobody signed votes that conflict"),
     "forged": (
         (votes(ONE, 0, 1), forged(votes(TWO, 2), 1)),
-        "height 0 of chain 0: 1 name on two blocks, not convicted",
+        "height 0 of chain 0: 1 name on votes that conflict, not charged",
     ),
-    "strangers": ((votes(ONE, 4, 5), votes(TWO, 4, 5)), "2 names on two blocks, not convicted"),
+    "strangers": ((votes(ONE, 4, 5), votes(TWO, 4, 5)), "2 names on votes that conflict, not charged"),
+    "answered": (
+        (votes(ONE, 1), votes(TWO, 2, 3, round=1), votes(TWO, 0, 2, 3, kind=Kind.VALIDATED, round=1)),
+        "height 0 of chain 0: charges against 2 validators are answered",
+    ),
 }
 
 
@@ -220,10 +233,11 @@ def test_exactly_who_signed_two_blocks_is_convicted(seed: int):
     found = found_in(*items)
     pairs = [convicted(ED25519, CONTEXT.committee, one, two) for one, two in combinations(items, 2)]
     assert set(found.convicted) == frozenset().union(*pairs)
-    assert set(found.convicted) <= byzantine
+    assert {*found.convicted, *found.charged} <= byzantine
     if found.holds:
         assert proof_file(found) == proof_file(found_in(*reversed(items)))
-        assert all(set(c.convicted) == convicted(ED25519, CONTEXT.committee, c.one, c.two) for c in found.conflicts)
+        double = [charge.votes for charge in found.charges if charge.is_final]
+        assert set(found.convicted) == frozenset().union(*(convicted(ED25519, CONTEXT.committee, *v) for v in double))
 
 
 def test_histories_are_not_all_alike():
@@ -252,8 +266,7 @@ def test_each_signature_is_checked_once():
     count: Counter[str] = Counter()
     blocks = [evolve(ONE, state_hash=bytes(31) + bytes([number])) for number in range(40)]
     items = [votes(block, 0, 1) for block in blocks] + [votes(moved(ONE, height), 0, 1) for height in range(1, 40)]
-    for group in by_place(items).values():
-        list(conflicts_at(Counting(count), CONTEXT.committee, group))
+    assert examine(Evidence("ed25519", evolve(CONTEXT, scheme=Counting(count)), tuple(items))).holds
     assert count["signatures"] == 80
 
 
@@ -261,17 +274,21 @@ def test_each_signature_is_checked_once():
 
 
 def test_vectors_expect_what_their_signatures_say():
-    """The convicted set again, from the parts of each vector: same place, different bytes, genuine members on both."""
-    vectors = vectors_of("accountability")
+    """The convicted set again, from the parts of each vector: one kind, place and round, other bytes, genuine votes.
+
+    Two outcomes of one block need not be of one round, if both were validated.
+    """
+    vectors = [vector for vector in vectors_of("accountability") if vector.operation == "convict"]
     assert len(vectors) > 50
     for vector in vectors:
         one, two = vector.arguments["one"], vector.arguments["two"]
         places = [(side["executed"]["block"]["chain_id"], side["executed"]["block"]["height"]) for side in (one, two)]
         conflict = places[0] == places[1] and one["executed"] != two["executed"]
-        confirmed = one["kind"] == two["kind"] == "CONFIRMED"
+        outcomes = one["kind"] == "VALIDATED" and one["executed"]["block"] == two["executed"]["block"]
+        double = one["kind"] == two["kind"] and (one["round"] == two["round"] or outcomes)
         members = {key for key, weight in vector.arguments["committee"]["weights"] if weight != "0"}
         true = [genuine_names(vector, side) for side in ("one", "two")]
-        expected = members & true[0] & true[1] if conflict and confirmed else set()
+        expected = members & true[0] & true[1] if conflict and double else set()
         assert set(vector.expect["accepted"]) == expected, vector.id
 
 
@@ -299,61 +316,64 @@ Tampering = Callable[[dict[str, Any]], object]
 
 
 def first(content: dict[str, Any]) -> Any:
-    return content["conflicts"][0]
+    return content["charges"][0]
 
 
 def blame(content: dict[str, Any]) -> None:
     """Name a validator that signed one of the blocks, with that signature twice."""
     signature = dict(FORK[0].signatures)[KEYS[0]].hex()
-    first(content)["convicted"].append({"validator": KEYS[0].hex(), "signatures": [signature, signature]})
+    first(content)["charged"].append({"validator": KEYS[0].hex(), "signatures": [signature, signature]})
 
 
 def rename(content: dict[str, Any]) -> None:
-    first(content)["convicted"][0]["validator"] = KEYS[0].hex()
+    first(content)["charged"][0]["validator"] = KEYS[0].hex()
 
 
 def repeat(content: dict[str, Any]) -> None:
-    row = first(content)["convicted"][0]
-    first(content)["convicted"].append(row | {"signatures": [row["signatures"][0], "00" * 64]})
+    row = first(content)["charged"][0]
+    first(content)["charged"].append(row | {"signatures": [row["signatures"][0], "00" * 64]})
 
 
 def reweigh(content: dict[str, Any]) -> None:
-    next(m for m in content["committee"] if m["key"] == first(content)["convicted"][0]["validator"])["weight"] = 0
+    next(m for m in content["committee"] if m["key"] == first(content)["charged"][0]["validator"])["weight"] = 0
 
 
 def expel(content: dict[str, Any]) -> None:
-    content["committee"] = [m for m in content["committee"] if m["key"] != first(content)["convicted"][1]["validator"]]
+    content["committee"] = [m for m in content["committee"] if m["key"] != first(content)["charged"][1]["validator"]]
 
 
 def swap(content: dict[str, Any]) -> None:
-    first(content)["convicted"][1]["signatures"].reverse()
+    first(content)["charged"][1]["signatures"].reverse()
 
 
 def one_block(content: dict[str, Any]) -> None:
-    first(content)["two"] = first(content)["one"]
+    first(content)["votes"][1] = first(content)["votes"][0]
 
 
 def elsewhere(content: dict[str, Any]) -> None:
-    first(content)["two"]["executed"] = encode(moved(TWO, 1)).hex()
+    first(content)["votes"][1]["executed"] = encode(moved(TWO, 1)).hex()
 
 
-def second_conflict(content: dict[str, Any]) -> None:
-    content["conflicts"].append(json.loads(json.dumps(first(content))))
-    content["conflicts"][1]["one"]["round"] = 1
+def second_charge(content: dict[str, Any]) -> None:
+    content["charges"].append(json.loads(json.dumps(first(content))))
+    content["charges"][1]["votes"][0]["round"] = 1
 
 
 FLAWS: dict[str, tuple[Tampering, str]] = {
-    "one signature": (blame, "conflict 1: {0} did not sign both"),
-    "other name": (rename, "conflict 1: {0} did not sign both"),
+    "one signature": (blame, "charge 1: {0} did not sign this"),
+    "other name": (rename, "charge 1: {0} did not sign this"),
     "named twice": (repeat, "is named twice"),
     "no rights": (reweigh, "has no voting rights"),
     "stranger": (expel, "has no voting rights"),
-    "swapped": (swap, "did not sign both"),
-    "one block": (one_block, "conflict 1: both executed blocks are the same"),
-    "other height": (elsewhere, "conflict 1: height 0 of chain 0 is not height 1 of chain 0"),
-    "other round": (lambda c: first(c)["one"].update(round=1), "did not sign both"),
-    "second conflict": (second_conflict, "conflict 2: "),
-    "other scheme": (lambda c: c.update(crypto="ideal"), "did not sign both"),
+    "swapped": (swap, "did not sign this"),
+    "one block": (one_block, "charge 1: the votes show no offence, not double vote"),
+    "other height": (elsewhere, "charge 1: height 0 of chain 0 is not height 1 of chain 0"),
+    "other round": (lambda c: first(c)["votes"][0].update(round=1), "the votes show no offence, not double vote"),
+    "other rounds": (lambda c: [vote.update(round=1) for vote in first(c)["votes"]], "did not sign this"),
+    "other kind": (lambda c: first(c)["votes"][1].update(kind="VALIDATED"), "the votes show no offence"),
+    "other charge": (lambda c: first(c).update(charge="broken lock"), "the votes show double vote, not broken lock"),
+    "second charge": (second_charge, "charge 2: "),
+    "other scheme": (lambda c: c.update(crypto="ideal"), "did not sign this"),
 }
 
 
@@ -450,11 +470,18 @@ def test_malformed_evidence_is_bad_input(tmp_path: Path, what: str):
 
 def test_malformed_proofs_are_bad_input(tmp_path: Path):
     content = proof()
-    first(content)["two"]["executed"] = "00"
-    with pytest.raises(InputError, match="conflicts, item 1, two, executed: expected the data type ExecutedBlock"):
+    first(content)["votes"][1]["executed"] = "00"
+    with pytest.raises(InputError, match="charges, item 1, votes, item 2, executed: expected the data type Executed"):
         read_proof(written(tmp_path, content))
-    with pytest.raises(InputError, match="conflicts: expected at least 1"):
-        read_proof(written(tmp_path, content | {"conflicts": []}))
+    with pytest.raises(InputError, match="charges: expected at least 1"):
+        read_proof(written(tmp_path, content | {"charges": []}))
+    with pytest.raises(InputError, match="charges, item 1, votes: expected at most 1"):
+        read_proof(written(tmp_path, content | {"charges": [first(content) | {"charge": "unfounded confirmation"}]}))
+    first(content)["votes"].pop()
+    with pytest.raises(InputError, match="charges, item 1, votes: expected at least 2"):
+        read_proof(written(tmp_path, content))
+    with pytest.raises(InputError, match="proof: expected format version 2"):
+        read_proof(written(tmp_path, {"proof": 1, "conflicts": []}))
 
 
 # --- hostile files -----------------------------------------------------------------------------------------------
@@ -552,6 +579,57 @@ def test_evidence_makes_a_proof_that_verifies(command: Command, tmp_path: Path):
     assert command("evidence", "--verify", str(out), "--json").document["convicted"] == found["convicted"]
 
 
+UNLOCKED = (votes(ONE, 1, round=1), votes(TWO, 1, kind=Kind.VALIDATED, round=3))
+FOUNDED = votes(ONE, 1, 2, 3, kind=Kind.VALIDATED, round=1)
+ANSWER = votes(TWO, 0, 2, 3, kind=Kind.VALIDATED, round=2)
+
+
+def test_a_charge_stands_until_it_is_answered(tmp_path: Path):
+    """Who confirmed one block and later validated another shows what released it; the answer may come afterwards."""
+    found = found_in(*UNLOCKED, FOUNDED)
+    assert (found.convicted, found.charged) == ((), names([1]))
+    assert found.verdict() == "1 validator charged until answered, of weight 1 of 4, within f = 1"
+    proof = read_proof(written(tmp_path, json.loads(proof_file(found))))
+    assert [(answer.executed, answer.round) for answer in proof.answers] == [(ONE, 1)]
+    assert check_proof(proof).charged == found.charged
+    answered = check_proof(proof, (ANSWER,))
+    assert not answered.holds
+    assert answered.remarks == ("charge 1 is answered",)
+    assert not found_in(*UNLOCKED, FOUNDED, ANSWER).holds
+    assert not check_proof(evolve(proof, answers=(ANSWER,))).holds
+
+
+def test_an_answer_does_not_help_against_other_charges(tmp_path: Path):
+    found = found_in(*UNLOCKED, votes(ONE, 0, round=1))
+    assert [(charge.offence.words, charge.charged) for charge in found.charges] == [
+        ("broken lock", names([1])),
+        ("unfounded confirmation", names([0])),
+    ]
+    proof = read_proof(written(tmp_path, json.loads(proof_file(found))))
+    left = check_proof(proof, (ANSWER,))
+    assert left.charged == names([0])
+    assert left.remarks == ("charge 1 is answered",)
+    assert check_proof(proof, (evolve(ANSWER, signatures=ANSWER.signatures[:2]),)).charges == found.charges
+
+
+def test_answers_are_files_beside_a_proof(command: Command, tmp_path: Path):
+    path, out = written(tmp_path, document(*certificates(*UNLOCKED, FOUNDED))), tmp_path / "proof.json"
+    ended = command("evidence", str(path), "-o", str(out))
+    assert ended.code == 0
+    assert "chain 0, height 0: broken lock (stands until answered):" in ended.out
+    justified = evolve(signed(2), round=3, justification=ANSWER)
+    answer = written(tmp_path, document({"request": encode(justified).hex()}), "answer.json")
+    ended = command("evidence", "--verify", str(out), str(answer))
+    assert ended.code == 1
+    assert "charge 1 is answered" in ended.out
+    assert ended.out.endswith("the proof FAILS: nobody is convicted\n")
+    assert "1 validator charged until" in command("evidence", "--verify", str(out), str(path)).out
+    other = written(tmp_path, document() | {"rules": "revision-h"}, "other.json")
+    ended = command("evidence", "--verify", str(out), str(other))
+    assert ended.code == 2
+    assert "expected crypto, rules and committee of" in ended.err
+
+
 def test_nothing_is_written_where_nobody_is_convicted(command: Command, tmp_path: Path):
     path, out = written(tmp_path, document(*certificates(FORK[0]))), tmp_path / "proof.json"
     ended = command("evidence", str(path), "-o", str(out))
@@ -570,7 +648,7 @@ def test_nothing_is_written_where_nobody_is_convicted(command: Command, tmp_path
     [
         (["missing.json"], "missing.json: file: expected a readable file"),
         (["--verify", "{good}"], "evidence.json: document: "),
-        (["--verify", "{good}", "-o", "{tmp}/x.json"], "--verify: expected one proof, and no -o"),
+        (["--verify", "{good}", "-o", "{tmp}/x.json"], "--verify: expected no -o"),
         (["{good}", "-o", "{good}"], "-o: expected a file of its own"),
         (["{good}", "-o", "{tmp}/no/x.json"], "expected a writable place"),
     ],

@@ -184,6 +184,68 @@ MEANING = {
         "below 2^64",
     ),
     "unknown owner": (changed(chains=[{"id": "0", "owner": "bob"}]), "chains, item 1, owner", "a user (alice)"),
+    "unknown owner in a list": (
+        changed(chains=[{"id": "0", "owner": ["alice", "bob"]}]),
+        "chains, item 1, owner, item 2",
+        "a user (alice)",
+    ),
+    "no owner": (changed(chains=[{"id": "0", "owner": []}]), "chains, item 1, owner", "a user, or a list of users"),
+    "owner of no kind": (
+        changed(chains=[{"id": "0", "owner": 3}]),
+        "chains, item 1, owner",
+        "a user, or a list of users",
+    ),
+    "unknown application": (changed(application="chess"), "application", "one of token, swap"),
+    "assets of the token": (
+        changed(chains=[{"id": "0", "owner": "alice", "assets": []}]),
+        "chains, item 1, assets",
+        "no assets where the application is the token",
+    ),
+    "balance of the swap": (
+        changed(application="swap", chains=[{"id": "0", "owner": "alice", "balance": 1}]),
+        "chains, item 1, balance",
+        "no balance where the application is the swap",
+    ),
+    "one asset twice": (
+        changed(application="swap", chains=[{"id": "0", "owner": "alice", "assets": [{"token": 1, "amount": 1}] * 2}]),
+        "chains, item 1, assets",
+        "each token once",
+    ),
+    "unknown party": (
+        step(do="contend", chain="0", parties=[{"who": "bob", "operations": []}]),
+        "steps, item 1, parties, item 1, who",
+        "a user (alice)",
+    ),
+    "unknown block to finish": (
+        step(do="finish", who="alice", block="b"),
+        "steps, item 1, block",
+        "none was proposed before",
+    ),
+    "two things to hand over": (
+        step(do="hand-over", chain="0", height=0, block="b", at=["v1"]),
+        "steps, item 1",
+        "a chain and a height, or a block",
+    ),
+    "round too large": (
+        step(do="propose", who="alice", chain="0", operations=[], block="b", round=2**32),
+        "steps, item 1, round",
+        "a round from 0 to 2^32 - 1",
+    ),
+    "no terms": (
+        step(
+            do="extend",
+            who="alice",
+            chain="0",
+            operations=[{"do": "put-in", "to": "0", "owner": "alice", "token": 1, "amount": 1}],
+        ),
+        "steps, item 1, operations, item 1",
+        "wanted",
+    ),
+    "unknown depositor": (
+        step(do="expect", chain="0", deposits=[{"owner": "bob", "token": 1, "amount": 1}]),
+        "steps, item 1, deposits, item 1, owner",
+        "a user (alice)",
+    ),
     "repeated chain": (changed(chains=SMALL["chains"] * 2), "chains", "GENESIS_NOT_PREFIX_FREE"),
     "descending chain": (
         changed(chains=[*SMALL["chains"], {"id": "0.3", "owner": "alice"}]),
@@ -213,7 +275,7 @@ MEANING = {
         "at most f = 0, found 1",
     ),
     "one name twice": (changed(users={"alice": {}, "v1": {}}), "users, v1", "a name that no validator has"),
-    "unknown step": (step(do="dance"), "steps, item 1, do", "one of extend, propose"),
+    "unknown step": (step(do="dance"), "steps, item 1, do", "one of extend, contend"),
     "no kind of step": (step(who="alice"), "steps, item 1", "the key 'do'"),
     "unknown key of a step": (step(**SPEND, operations=[], colour=1), "steps, item 1", "unknown key 'colour'"),
     "missing key of a step": (step(**SPEND), "steps, item 1", "the key 'operations'"),

@@ -16,7 +16,7 @@ from junk import Spoiler, one_of_these
 from support import examples, key, signer, validators
 
 from linera_reference.audit import audit_chain, place_of
-from linera_reference.block import Block, ExecutedBlock, Request, Transaction, sign_request
+from linera_reference.block import Block, ExecutedBlock, Transaction
 from linera_reference.certificate import Certificate, Kind, VotePayload, sign_vote
 from linera_reference.chain import Chain
 from linera_reference.client import local_context, next_block
@@ -29,6 +29,7 @@ from linera_reference.network import Action, ArchiveChain, CastVote, Certify, De
 from linera_reference.notation import MAX_U64, Hash
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected, Rejection
+from linera_reference.request import Request, sign_request
 from linera_reference.validator import (
     Genesis,
     GenesisChain,

@@ -9,10 +9,15 @@ import pytest
 from support import key, message, network, root
 
 from linera_invariants.machines import MACHINES, MachineResult, run_machine
-from linera_invariants.machines.wishes import SOUND, WILD, Surroundings, Wish
+from linera_invariants.machines.base import Violated
+from linera_invariants.machines.several_owners import SeveralOwnersMachine
+from linera_invariants.machines.wishes import SHARING, SOUND, WILD, Surroundings, Wish
 from linera_invariants.mutation import applied, edit
 from linera_invariants.registry import predicates
+from linera_reference.block import ExecutedBlock
+from linera_reference.certificate import Kind
 from linera_reference.chain import put_inbox
+from linera_reference.client import next_block
 from linera_reference.containers import Queue
 from linera_reference.crypto import Ed25519Scheme
 from linera_reference.inbox import Inbox
@@ -65,8 +70,8 @@ BROKEN: dict[str, dict[str, tuple[str, str, str]]] = {
     "single-chain": {
         "a validator votes for another block": (
             "certification:already_voted",
-            "require(pending.block == block, Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, pending.block)",
-            "return pending if pending.block == block else None",
+            "require(pending.block == request.block, Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, pending.block)",
+            "return pending if pending.block == request.block else None",
         ),
         "one vote less is a quorum": ("committee:quorum_threshold", "- max_faulty(total)", "- max_faulty(total) - 1"),
         "a signer counts twice": (
@@ -78,7 +83,95 @@ BROKEN: dict[str, dict[str, tuple[str, str, str]]] = {
         "the vote stays pending": ("execution:commit_block", "pending=None", "pending=chain.localized.pending"),
         "anybody proposes": (
             "certification:check_proposer",
-            "require(owner == proposer, Reason.INVALID_OWNER, proposer)",
+            "require(owns(owner, proposer), Reason.INVALID_OWNER, proposer)",
+            "pass",
+        ),
+    },
+    "several-owners": {
+        "the lock is not asked": (
+            "rounds:accepted_before",
+            "require(bound, Reason.HAS_LOCKED_BLOCK, binding.round)",
+            "pass",
+        ),
+        "a stale justification releases the lock": (
+            "rounds:binding_lock",
+            "justification.round > rounds.locked.round",
+            "justification.round >= 0",
+        ),
+        "a justification for another block will do": (
+            "rounds:accepted_before",
+            "binding.executed.block == request.block",
+            "(binding.executed.block == request.block or binding is request.justification)",
+        ),
+        "a justification of the same round will do": (
+            "rounds:accepted_before",
+            "binding.round < request.round",
+            "binding.round <= request.round",
+        ),
+        "a justification is not verified": ("validator:check_justification", "justification is not None", "False"),
+        "no justification releases a lock": (
+            "rounds:binding_lock",
+            "justification is not None and justification.round > rounds.locked.round",
+            "False",
+        ),
+        "the first lock is for ever": (
+            "rounds:lock_after",
+            "locked is None or locked.round < certificate.round",
+            "locked is None",
+        ),
+        "a final vote in an old round": (
+            "rounds:lock_after",
+            "require(certificate.round >= current, Reason.INSUFFICIENT_ROUND, current - 1)",
+            "pass",
+        ),
+        "the lock is lowered": ("rounds:current_round", "max(rounds.last, rounds.locked.round)", "rounds.last"),
+        "the lock is lost on the next proposal": (
+            "validator:handle_request",
+            "Rounds(request.round, local.rounds.locked)",
+            "Rounds(request.round, None)",
+        ),
+        "the round of the proposal is forgotten": (
+            "validator:handle_request",
+            "Rounds(request.round, local.rounds.locked)",
+            "local.rounds",
+        ),
+        "two blocks are validated in a round": (
+            "rounds:accepted_before",
+            "request.round > rounds.last",
+            "request.round >= rounds.last",
+        ),
+        "a proposal of an old round is accepted": (
+            "rounds:accepted_before",
+            "require(request.round > rounds.last, Reason.INSUFFICIENT_ROUND, rounds.last)",
+            "pass",
+        ),
+        "a restart forgets the last proposal": ("chain:restart_chain", "pending=local.pending", "pending=None"),
+        "a restart forgets rounds and lock": ("chain:restart_chain", "rounds=local.rounds", "rounds=FIRST_ROUND"),
+        "a commit keeps the lock": ("execution:commit_block", "rounds=FIRST_ROUND", "rounds=chain.localized.rounds"),
+        "a validated certificate needs no quorum": (
+            "validator:check_validated",
+            "check_certificate(context.scheme, context.committee, certificate, context.rules.quorum)",
+            "pass",
+        ),
+        "a final vote is for the last proposal": (
+            "validator:handle_validated",
+            "payload_of(context, certificate.executed,",
+            "payload_of(context, local.pending or certificate.executed,",
+        ),
+        "several owners confirm at once": (
+            "certification:proposal_kind",
+            "Kind.VALIDATED if isinstance(owner, Owners) else Kind.CONFIRMED",
+            "Kind.CONFIRMED",
+        ),
+        "adding an owner removes the others": (
+            "ownership:add_owner",
+            "keys_of(owner).insert(key)",
+            "Set().insert(key)",
+        ),
+        "who leaves stays": ("ownership:remove_owner", "keys_of(owner).remove(key)", "keys_of(owner)"),
+        "anybody proposes": (
+            "certification:check_proposer",
+            "require(owns(owner, proposer), Reason.INVALID_OWNER, proposer)",
             "pass",
         ),
     },
@@ -119,7 +212,7 @@ def test_every_machine_has_broken_variants() -> None:
     assert all(len(broken) >= 3 for broken in BROKEN.values())
 
 
-ALONE = {"outbox-delivery": {"S1", "S2"}}
+ALONE = {"outbox-delivery": {"S1", "S2", "R4"}}
 """A machine of one validator asks nothing about the agreement of two."""
 
 
@@ -146,11 +239,11 @@ def test_machine_passes_and_is_not_vacuous(name: str) -> None:
 
 def test_network_machines_check_every_predicate() -> None:
     judged = {judge.statement for judge in predicates().values() if judge.scope != "goal"}
-    for name in ("outbox-delivery", "single-chain", "whole-network"):
+    for name in ("outbox-delivery", "single-chain", "several-owners", "whole-network"):
         assert judged <= set(run_machine(name, 3, 10).checked)
 
 
-@pytest.mark.parametrize("name", ["single-chain", "whole-network"])
+@pytest.mark.parametrize("name", ["single-chain", "several-owners", "whole-network"])
 def test_machine_passes_with_real_signatures(name: str) -> None:
     result = run_machine(name, 3, 10, seed=1, scheme=Ed25519Scheme())
     assert result.failure is None
@@ -183,6 +276,25 @@ def test_broken_variant_is_caught(machine: str, name: str) -> None:
     assert result.failure.story
 
 
+def test_the_tallies_of_several_owners_see_forks() -> None:
+    """Beside the predicates, votes and certificates are counted."""
+    machine = SeveralOwnersMachine()
+    machine.begin((1, 1, 1, 1), [0, 1, 2, 3], False, False)
+    chain = machine.view()
+    one, two = (ExecutedBlock(next_block(chain, ()), (), bytes([byte]) * 32) for byte in (1, 2))
+    first, again, later = (machine.payload(e, Kind.VALIDATED, r) for e, r in ((one, 0), (two, 0), (two, 1)))
+    for payload in (first, first, later):
+        machine.tally_vote(machine.members[0], 0, payload, True)
+    with pytest.raises(Violated, match="one vote of a kind"):
+        machine.tally_vote(machine.members[0], 0, again, True)
+    machine.tally_validated(two, 0)
+    machine.tally_confirmed(one, 1)
+    with pytest.raises(Violated, match="ever confirmed"):
+        machine.tally_confirmed(two, 3)
+    with pytest.raises(Violated, match="no other one is validated"):
+        machine.tally_validated(two, 2)
+
+
 def test_failure_is_a_short_story() -> None:
     """A failing example is shrunk and told: here, a validator that votes twice for one height."""
     with applied(edit(*BROKEN["single-chain"]["the vote stays pending"])):
@@ -208,4 +320,4 @@ def test_every_wish_is_granted() -> None:
     """Each kind of wish stands for some transaction, where messages wait."""
     chain = put_inbox(root(network()), (7,), Inbox(added=Queue().push(message())))
     around = Surroundings([(0,), (1,)], [key("alice"), key("bob")])
-    assert [kind for kind in {*SOUND, *WILD} if not around.grant(chain, [Wish(kind)])] == ["nothing"]
+    assert [kind for kind in {*SOUND, *WILD, *SHARING} if not around.grant(chain, [Wish(kind)])] == ["nothing"]

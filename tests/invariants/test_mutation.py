@@ -29,13 +29,13 @@ from linera_invariants.mutation import (
 from linera_invariants.mutators import KINDS, Names, changes, twin_fields
 from linera_reference import committee, inbox
 from linera_reference.application import Balance, Credit, Token
-from linera_reference.block import sign_request
 from linera_reference.chain import Chain
 from linera_reference.committee import max_faulty
 from linera_reference.encoding import decode, encode
 from linera_reference.inbox import Inbox, add
 from linera_reference.messages import Cursor, Message, User
 from linera_reference.rejections import Accepted, Reason, Rejected, Rejection, require, transition
+from linera_reference.request import sign_request
 from linera_reference.validator import archive_chain
 
 MESSAGE = Message((0,), 0, 0, bytes(32), User(b""))
@@ -209,9 +209,9 @@ def test_edits_that_fail_loudly(function: str, old: str, new: str, message: str)
 
 
 def test_an_edit_of_a_default() -> None:
-    with applied(edit("block:sign_request", "round: u32 = 0", "round: u32 = 7")):
-        assert sign_request.__defaults__ == (7,)
-    assert sign_request.__defaults__ == (0,)
+    with applied(edit("request:sign_request", "round: u32 = 0", "round: u32 = 7")):
+        assert sign_request.__defaults__ == (7, None)
+    assert sign_request.__defaults__ == (0, None)
 
 
 def test_broken_variants_have_names(tmp_path: Path) -> None:

@@ -165,9 +165,11 @@ def corruptions(vector: Vector) -> Iterator[tuple[str, Vector]]:
         others: list[tuple[str, Any]] = [("expect", {"error": "any"} if step.expect == "ok" else "ok")]
         if "class" in step.expect:
             others += [
-                ("expect", {**step.expect, "class": "locked"}),
-                ("expect", {**step.expect, "error": "HasLockedBlock"}),
+                ("expect", {**step.expect, "class": "not_yet_known"}),
+                ("expect", {**step.expect, "error": "NotYetKnown"}),
             ]
+        if "round" in step.expect:
+            others += [("expect", {**step.expect, "round": step.expect["round"] + 1})]
         for key, value in step.asserts.items():
             others += [("asserts", {**step.asserts, key: other}) for other in changed(value)]
         for key, other in others:

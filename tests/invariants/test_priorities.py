@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from linera_invariants.clauses import load_spec
 from linera_invariants.priorities import EntryPoint, entry_points, rejections
 from linera_invariants.sources import Function, core_root, definitions, package
 from linera_reference.rejections import Reason
@@ -29,18 +30,58 @@ def made(folder: Path, **modules: str) -> Path:
 
 def test_the_guards_of_a_request() -> None:
     points = {point.name: point for point in entry_points(core_root())}
-    assert points["validator:handle_request"].reasons[:9] == (
+    assert points["validator:handle_request"].reasons[:16] == (
         "INACTIVE_CHAIN",
         "CHAIN_CLOSED",
         "INVALID_OWNER",
+        "OUT_OF_TURN",
         "INVALID_SIGNATURE",
         "UNEXPECTED_BLOCK_HEIGHT",
         "UNEXPECTED_PREVIOUS_BLOCK_HASH",
         "INVALID_BLOCK_HEIGHT",
+        "UNEXPECTED_CERTIFICATE_KIND",
+        "CERTIFICATE_VALIDATOR_REUSE",
+        "INVALID_CERTIFICATE_SIGNER",
+        "CERTIFICATE_REQUIRES_QUORUM",
+        "INSUFFICIENT_ROUND",
+        "HAS_LOCKED_BLOCK",
         "INVALID_BLOCK_PROPOSAL",
         "PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST",
     )
     assert points["validator:handle_request"].reasons[-1] == "MISSING_CROSS_CHAIN_UPDATE"
+
+
+def test_the_guards_of_a_validated_certificate() -> None:
+    points = {point.name: point for point in entry_points(core_root())}
+    assert points["validator:handle_validated"].reasons == (
+        "INACTIVE_CHAIN",
+        "CHAIN_CLOSED",
+        "MISSING_EARLIER_BLOCKS",
+        "UNEXPECTED_CERTIFICATE_KIND",
+        "CERTIFICATE_VALIDATOR_REUSE",
+        "INVALID_CERTIFICATE_SIGNER",
+        "CERTIFICATE_REQUIRES_QUORUM",
+        "INVALID_SIGNATURE",
+        "INVALID_BLOCK_CHAINING",
+        "INSUFFICIENT_ROUND",
+        "HAS_LOCKED_BLOCK",
+    )
+
+
+@pytest.mark.parametrize(
+    ("clause", "entry"),
+    [
+        ("WP-2.8-HANDLE-REQUEST", "validator:handle_request"),
+        ("WP-2.9-PROPOSAL", "validator:handle_request"),
+        ("WP-2.8-HANDLE-CERTIFICATE", "validator:handle_certificate"),
+        ("WP-2.9-VALIDATED", "validator:handle_validated"),
+    ],
+)
+def test_the_chapters_list_guards_in_the_order_of_the_code(clause: str, entry: str) -> None:
+    reasons = {point.name: point.reasons for point in entry_points(core_root())}[entry]
+    named = re.findall(r"^\| \d+ \|.*\| `([A-Z_]+)` \|$", load_spec().clauses[clause].text, re.MULTILINE)
+    assert len(named) >= 7
+    assert named == sorted(named, key=reasons.index)
 
 
 def test_handlers_come_first_and_checks_last() -> None:

@@ -207,6 +207,97 @@ WRONG = {
 }
 
 
+SHARED = [{"id": "0", "owner": ["bob", "alice"], "balance": 100}, {"id": "1", "owner": "bob"}]
+SWAP = [{"id": "0", "owner": ["alice"], "assets": [{"token": 2, "amount": 9}, {"token": 1, "amount": 5}]}]
+
+
+def propose(block: str, *operations: dict[str, Any], who: str = "alice", **more: Any) -> dict[str, Any]:
+    return {"do": "propose", "who": who, "chain": "0", "operations": list(operations), "block": block, **more}
+
+
+def of_block(do: str, block: str, *at: str, **more: Any) -> dict[str, Any]:
+    return {"do": do, "block": block, "at": list(at), **more}
+
+
+LOCKED = (
+    propose("b", pay(1), at=["v1", "v2", "v3"]),
+    of_block("certify", "b", "v1", "v2", "v3", kind="validated"),
+    of_block("hand-over", "b", "v1"),
+)
+
+WRONG_IN_ROUNDS = {
+    "owner": (expect(chain="0", at=["v1"], owner="alice"), "owner of chain 0 at v1: expected alice, found alice, bob"),
+    "owners": (
+        expect(chain="0", at=["v1"], owner=["carol", "alice"]),
+        "owner of chain 0 at v1: expected carol, alice, found alice, bob",
+    ),
+    "round": (expect(chain="0", at=["v1"], round=1), "round of chain 0 at v1: expected 1, found 0"),
+    "locked": (expect(chain="0", at=["v2"], locked=True), "locked of chain 0 at v2: expected yes, found no"),
+    "unlocked": (expect(chain="0", at=["v1"], locked=False), "locked of chain 0 at v1: expected no, found yes"),
+    "assets": (expect(chain="0", at=["v1"], assets=[]), "assets of chain 0 at v1: expected nothing, found nothing"),
+    "finished": (
+        {"do": "finish", "who": "bob", "block": "b", "certified": False},
+        "bob's block: expected no quorum of votes",
+    ),
+    "finish": (
+        {"do": "finish", "who": "bob", "block": "b", "reason": "INVALID_OWNER"},
+        "bob's block: expected INVALID_OWNER, found acceptance",
+    ),
+    "final votes": (of_block("certify", "b", "v1"), "block b: expected acceptance, found ACTION_NOT_ENABLED"),
+    "lock": (propose("c", pay(2), who="bob", round=1, at=["v1"]), "at v1: expected acceptance, found HAS_LOCKED_BLOCK"),
+    "round passed": (
+        propose("c", pay(2), who="bob", at=["v1"]),
+        "at v1: expected acceptance, found INSUFFICIENT_ROUND",
+    ),
+    "restart": ({"do": "restart", "at": ["v4"]}, "at v4: expected acceptance, found ACTION_NOT_ENABLED"),
+    "contend": (
+        {"do": "contend", "chain": "0", "parties": [{"who": "alice", "operations": [], "certified": False}]},
+        "alice's block: expected no quorum of votes",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_IN_ROUNDS)
+def test_a_wrong_expectation_of_rounds_fails(tmp_path: Path, what: str):
+    step, message = WRONG_IN_ROUNDS[what]
+    users, validators = {**BASE["users"], "carol": {}}, {**BASE["validators"], "v4": {"byzantine": "silent"}}
+    found = misses(play(tmp_path, *LOCKED, step, chains=SHARED, users=users, validators=validators))
+    assert found
+    assert found[0].startswith(message)
+
+
+def test_a_proposal_without_a_validated_certificate_has_none_to_hand_over(tmp_path: Path):
+    steps = propose("b", pay(1), at=["v1"]), of_block("hand-over", "b", "v1")
+    assert misses(play(tmp_path, *steps, chains=SHARED)) == ["block b: expected a validated certificate"]
+
+
+def test_what_was_refused_at_home_is_neither_finished_nor_handed_over(tmp_path: Path):
+    refused = propose("b", pay(500), reason="INSUFFICIENT_FUNDING")
+    steps = {"do": "finish", "who": "bob", "block": "b"}, of_block("hand-over", "b", "v1")
+    found = misses(play(tmp_path, refused, *steps, chains=SHARED))
+    assert found == ["block b: expected a block that was proposed"] * 2
+
+
+def test_assets_have_no_order(tmp_path: Path):
+    assets = [{"token": 1, "amount": 5}, {"token": 2, "amount": 9}]
+    for wanted in (assets, assets[::-1]):
+        assert misses(play(tmp_path, expect(chain="0", assets=wanted), chains=SWAP, application="swap")) == []
+    (found, *_) = misses(play(tmp_path, expect(chain="0", assets=assets[:1]), chains=SWAP, application="swap"))
+    assert found == "assets of chain 0 at v1: expected 5 of token 1, found 5 of token 1, 9 of token 2"
+    (found, *_) = misses(play(tmp_path, expect(chain="0", balance=0), chains=SWAP, application="swap"))
+    assert found == "balance of chain 0 at v1: expected 0, found nothing"
+
+
+def test_a_learned_lock_is_told(tmp_path: Path):
+    learn = {"do": "learn-locks", "who": "bob", "chain": "0"}
+    run = play(tmp_path, *LOCKED, learn | {"at": ["v2"]}, learn, chains=SHARED)
+    assert misses(run) == []
+    assert run.result().story[-2:] == (
+        "   -- bob hears of no lock on chain 0",
+        "   -- bob hears of a lock in round 0 on chain 0",
+    )
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_expectation_fails(tmp_path: Path, what: str):
     step, message = WRONG[what]
@@ -254,12 +345,17 @@ AT = st.lists(st.sampled_from(list(BASE["validators"])), min_size=1, max_size=4,
 OPERATION = st.one_of(
     st.builds(pay, st.integers(0, 60), CHAIN),
     st.builds(lambda owner: {"do": "open-chain", "owner": owner}, NAME),
-    st.builds(lambda owner: {"do": "change-key", "owner": owner}, NAME),
+    st.builds(
+        lambda kind, owner: {"do": kind, "owner": owner},
+        st.sampled_from(["change-key", "add-owner", "add-owner", "remove-owner"]),
+        NAME,
+    ),
     st.builds(
         lambda kind, count: {"do": kind, "count": count}, st.sampled_from(["receive", "skip"]), st.integers(0, 3)
     ),
     st.sampled_from([{"do": "receive"}, {"do": "close-chain"}, {"do": "raw", "hex": "00"}]),
 )
+PARTY = st.fixed_dictionaries({"who": NAME, "operations": st.lists(OPERATION, max_size=2)}, optional={"at": AT})
 BODY = {"who": NAME, "chain": CHAIN, "operations": st.lists(OPERATION, max_size=3)}
 
 
@@ -272,6 +368,9 @@ ANY_STEP = st.one_of(
     steps_of("extend", **BODY),
     steps_of("equivocate", who=NAME, chain=CHAIN, blocks=st.just([{"block": "b", "operations": [], "at": ["v1"]}])),
     steps_of("hand-over", chain=CHAIN, height=st.integers(0, 2), at=AT),
+    steps_of("learn-locks", who=NAME, chain=CHAIN),
+    steps_of("restart", at=AT),
+    steps_of("contend", chain=CHAIN, parties=st.lists(PARTY, min_size=1, max_size=3)),
     steps_of("offline", at=AT),
     steps_of("online", at=AT),
     steps_of("synchronize", who=NAME, chain=CHAIN),
@@ -287,15 +386,23 @@ ANY_STEP = st.one_of(
 
 
 @examples(500)
-@given(st.lists(ANY_STEP, min_size=1, max_size=25), st.sampled_from([{}, {"byzantine": "complicit"}]))
+@given(
+    st.lists(ANY_STEP, min_size=1, max_size=25),
+    st.sampled_from([{}, {"byzantine": "complicit"}]),
+    st.sampled_from([BASE["chains"], SHARED]),
+)
 def test_whatever_a_file_asks_for_no_statement_is_violated(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[dict[str, Any]], last: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[dict[str, Any]],
+    last: dict[str, str],
+    chains: list[dict[str, Any]],
 ):
     named = 0
     for step in steps:
         if step["do"] == "equivocate":
             step["blocks"], named = [step["blocks"][0] | {"block": f"b{named}"}], named + 1
-    run = play(tmp_path_factory.mktemp("any"), *steps, validators={**BASE["validators"], "v4": last})
+    validators = {**BASE["validators"], "v4": last}
+    run = play(tmp_path_factory.mktemp("any"), *steps, validators=validators, chains=chains)
     found = misses(run)
     assert not any("changed" in what for what in found)
 

@@ -40,6 +40,10 @@ def test_a_created_chain_has_no_tokens() -> None:
     assert TOKEN.initial_state() == Balance(0)
 
 
+def test_the_token_restricts_nobody() -> None:
+    assert TOKEN.proposers(HERE, Balance(5)) is None  # type: ignore[func-returns-value]
+
+
 @pytest.mark.clauses("WP-2.7-TOKEN")
 def test_operations_are_encoded_data_types() -> None:
     assert decode(TokenOperation, transfer(THERE, 5)) == TokenOperation(Transfer(THERE, 5))

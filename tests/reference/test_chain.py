@@ -8,9 +8,11 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
-from support import cell, digest, examples, key, message, refused
+from support import cell, certify, commit, digest, examples, key, members, message, network, owner_of, refused, root
 
-from linera_reference.application import Balance
+from linera_reference.application import Balance, transfer
+from linera_reference.block import Block, Execute, ExecutedBlock, OpenChain
+from linera_reference.certificate import Kind
 from linera_reference.chain import (
     Chain,
     ChainState,
@@ -24,11 +26,12 @@ from linera_reference.chain import (
     is_closed,
     owed_messages,
     put_inbox,
+    restart_chain,
     schedule_messages,
     with_consistent,
     with_localized,
 )
-from linera_reference.containers import Queue, fold
+from linera_reference.containers import Log, Queue, fold
 from linera_reference.crypto import hash_value
 from linera_reference.encoding import encode
 from linera_reference.identifiers import ChainId
@@ -36,6 +39,7 @@ from linera_reference.inbox import Inbox, add, remove
 from linera_reference.messages import Cursor
 from linera_reference.outbox import Outbox, delivered_up_to
 from linera_reference.rejections import Reason
+from linera_reference.rounds import FIRST_ROUND, Rounds
 
 A, B, C = (1,), (2,), (3,)
 
@@ -50,6 +54,7 @@ def test_a_chain_starts_blank() -> None:
     assert chain.consistent == Consistent(False, None, None, 0, Map(), 0, None, chain.consistent.log, None)
     assert len(chain.consistent.log) == 0
     local = chain.localized
+    assert local.rounds == FIRST_ROUND
     assert (local.pending, local.mailboxes, local.outboxes, local.counters) == (None, Map(), Map(), Map())
     assert (len(local.received), len(local.certificates), local.owing.is_empty) == (0, 0, True)
     assert inbox_of(chain, A) == Inbox()
@@ -98,6 +103,8 @@ def test_what_the_state_hash_covers() -> None:
         {"created": False},
         {"owner": None},
         {"owner": key("bob")},
+        {"owner": owner_of(("alice",))},
+        {"owner": owner_of(("alice", "bob"))},
         {"state": Balance(8)},
         {"tx_count": 4},
         {"consumed": Map()},
@@ -262,3 +269,48 @@ def test_replacing_a_half() -> None:
     chain, part, local = cell(), Consistent(), Localized(counters=Map({1: 1}))
     assert with_consistent(chain, part) == Chain(chain.chain_id, part, chain.localized)
     assert with_localized(chain, local) == Chain(chain.chain_id, chain.consistent, local)
+
+
+# --- restart -----------------------------------------------------------------------------------------------------
+
+
+def busy() -> Chain:
+    """Return a chain with something in every field: votes, a lock, mailboxes in debt, outboxes of several heights."""
+    net = network()
+    pay = [Execute(transfer(B, 1)), Execute(transfer(C, 1))]
+    chain, _ = commit(net, root(net), *pay, OpenChain((0, 2), key("carol")))
+    chain, _ = commit(net, chain, pay[0])
+    some = ExecutedBlock(Block((0,), 2, None, ()), (), digest("state"))
+    for origin in (A, B):
+        waiting = add(inbox_of(chain, origin), message(0, origin=origin))
+        chain = put_inbox(chain, origin, remove(waiting, message(3, origin=origin)) if origin == A else waiting)
+    rounds = Rounds(4, certify(net, some, kind=Kind.VALIDATED, round=6))
+    received = Log[tuple[ChainId, int]]().append((A, 0))
+    return evolve(chain, localized=evolve(chain.localized, pending=some, rounds=rounds, received=received))
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+def test_a_restart_computes_again_what_is_derived() -> None:
+    chain = busy()
+    local = chain.localized
+    assert (local.owing, local.counters) == (members(A), Map({0: 3, 1: 1}))
+    crashed = evolve(chain, localized=evolve(local, owing=members(), counters=Map()))
+    for before in (chain, crashed):
+        assert restart_chain(before) == chain
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+@pytest.mark.parametrize("field", ["pending", "rounds", "received", "mailboxes", "outboxes", "certificates"])
+def test_what_is_stored_is_relied_on(field: str) -> None:
+    """What was not stored is lost: a restart invents nothing."""
+    chain = busy()
+    blank = getattr(Localized(), field)
+    assert getattr(chain.localized, field) != blank
+    forgetful = evolve(chain, localized=evolve(chain.localized, **{field: blank}))
+    assert getattr(restart_chain(forgetful).localized, field) == blank
+    assert restart_chain(chain) == chain
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+def test_a_chain_that_nobody_heard_of_restarts_blank() -> None:
+    assert restart_chain(Chain(A)) == Chain(A)

@@ -32,7 +32,7 @@ from support import (
 )
 
 from linera_reference.application import Balance, burn, transfer
-from linera_reference.block import Block, ChangeKey, CloseChain, Execute, OpenChain, Receive, Request
+from linera_reference.block import Block, ChangeKey, CloseChain, Execute, OpenChain, Receive
 from linera_reference.certificate import Aggregate, Certificate, Kind, Vote, check_certificate
 from linera_reference.chain import Chain, inbox_of
 from linera_reference.client import (
@@ -62,6 +62,7 @@ from linera_reference.network import Network
 from linera_reference.notation import MAX_U64
 from linera_reference.outbox import ConfirmUpdatedRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected
+from linera_reference.request import Request
 from linera_reference.rules import QuorumRule
 from linera_reference.validator import (
     Validator,
@@ -280,6 +281,31 @@ def test_no_vote_is_read_beyond_a_quorum() -> None:
     assert read == [0, 1, 2]
 
 
+@pytest.mark.clauses("WP-2.9-FINALISE", "WP-2.8-STOP-AT-QUORUM", "WP-2.9-FINAL-VOTE")
+def test_with_several_owners_votes_are_gathered_twice() -> None:
+    """First to validate the proposal, then to confirm the lock, and never mixed."""
+    net = network(owners=(("alice", "bob"), "carol"))
+    some = executed(net, root(net), PAY)
+    proposed = accepted(learn(net.context, node(net), request(net, "bob", some.block, 2))).state
+    validating = [vote(net, place, some, Kind.VALIDATED, 2) for place in range(4)]
+    confirming = [vote(net, place, some, Kind.CONFIRMED, 2) for place in range(4)]
+    others = [vote(net, 0, some, Kind.VALIDATED, 1), vote(net, 0, some), vote(net, 3, some, Kind.CONFIRMED, 3)]
+    validated = collect(net.context, proposed, ALICE, [*others, *confirming, *validating[1:]])
+    assert validated is not None
+    assert validated == certify(net, some, _in_order(net, 1, 2, 3), Kind.VALIDATED, 2)
+    assert collect(net.context, proposed, ALICE, [*confirming, *validating[2:]]) is None
+    locked = accepted(learn(net.context, proposed, validated)).state
+    confirmed = collect(net.context, locked, ALICE, [*validating, *others, *confirming[:3]])
+    assert confirmed is not None
+    assert confirmed == certify(net, some, _in_order(net, 0, 1, 2), round=2)
+    assert chain(accepted(learn(net.context, locked, confirmed)).state).consistent.next_height == 1
+
+
+def _in_order(net: Network, *places: int) -> list[int]:
+    """Sort places by key, as a certificate lists its signers."""
+    return sorted(places, key=lambda place: validators(net)[place].public_key)
+
+
 def test_there_is_nothing_to_gather_without_a_pending_block() -> None:
     assert collect(CTX, node(NET), ALICE, votes(0, 1, 2)) is None
     assert collect(CTX, PENDING, BOB, votes(0, 1, 2)) is None
@@ -478,6 +504,7 @@ CERTIFICATE = certify(NET, evolve(EXECUTED, block=BLOCK))
         Rejected(Reason.UNEXPECTED_BLOCK_HEIGHT, 4),
         Rejected(Reason.UNEXPECTED_BLOCK_HEIGHT, 0),
         Rejected(Reason.INVALID_OWNER),
+        Rejected(Reason.OUT_OF_TURN, key("alice")),
     ],
 )
 def test_earlier_blocks_are_called_for(item: Request | Certificate, rejection: Rejected) -> None:
@@ -492,7 +519,8 @@ def test_missing_messages_call_for_the_blocks_that_sent_them() -> None:
 
 @pytest.mark.clauses("WP-2.8-EXTEND")
 @pytest.mark.parametrize(
-    "reason", [r for r in Reason if r.name not in ("INACTIVE_CHAIN", "MISSING_EARLIER_BLOCKS", "INVALID_OWNER")]
+    "reason",
+    [r for r in Reason if r.name not in ("INACTIVE_CHAIN", "MISSING_EARLIER_BLOCKS", "INVALID_OWNER", "OUT_OF_TURN")],
 )
 def test_nothing_else_helps(reason: Reason) -> None:
     detail: Any = () if reason is Reason.MISSING_CROSS_CHAIN_UPDATE else 6

@@ -10,28 +10,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
 from strategies import of
-from support import examples, refused
+from support import examples, members, refused
 
 from linera_reference.application import Balance, Credit, TokenOperation
 from linera_reference.block import (
+    AddOwner,
     Block,
-    BlockAndRound,
     ChangeKey,
     CloseChain,
     Execute,
     ExecutedBlock,
     OpenChain,
     Receive,
-    Request,
+    RemoveOwner,
 )
 from linera_reference.certificate import Certificate, Kind, Vote, VotePayload
 from linera_reference.chain import ChainState
+from linera_reference.containers import Set
 from linera_reference.encoding import decode, encode
 from linera_reference.identifiers import ChainDescription, Child, Root
 from linera_reference.messages import Create, Cursor, Message, OutgoingMessage, User
-from linera_reference.notation import MAX_U32, MAX_U64, MAX_U128, Hash, Signature, u8, u32, u64, u128
+from linera_reference.notation import MAX_U32, MAX_U64, MAX_U128, Hash, PublicKey, Signature, u8, u32, u64, u128
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.ownership import Owners
 from linera_reference.rejections import Reason, Rejection
+from linera_reference.request import BlockAndRound, Request
+from linera_reference.swap import Holdings, SwapMessage, SwapOperation
 
 DATA_TYPES = (
     Block,
@@ -40,6 +44,8 @@ DATA_TYPES = (
     CloseChain,
     Execute,
     Receive,
+    AddOwner,
+    RemoveOwner,
     Message,
     Create,
     User,
@@ -58,6 +64,10 @@ DATA_TYPES = (
     TokenOperation,
     Credit,
     Balance,
+    Owners,
+    SwapOperation,
+    SwapMessage,
+    Holdings,
 )
 
 
@@ -142,10 +152,45 @@ class Wide:
     value: Map[u32, u8]
 
 
+@frozen
+class Group:
+    value: Set[u32]
+
+
+@frozen
+class Names:
+    value: Set[bytes]
+
+
+@frozen
+class Who:
+    """A key stands in a union by its Python class, however long it must be."""
+
+    value: PublicKey | Owners | None
+
+
 ULEB_MAX = b"\xff\xff\xff\xff\x0f"
 """2³² − 1, the greatest length."""
 KEY, OTHER, MARK = bytes(range(32)), b"\x55" * 32, b"\xaa" * 64
-CUSTOM = (Empty, Numbers, Flag, Text, Fixed, Items, Bytes, Pair, Maybe, MaybeEither, Either, Painted, Table, Wide)
+CUSTOM = (
+    Empty,
+    Numbers,
+    Flag,
+    Text,
+    Fixed,
+    Items,
+    Bytes,
+    Pair,
+    Maybe,
+    MaybeEither,
+    Either,
+    Painted,
+    Table,
+    Wide,
+    Group,
+    Names,
+    Who,
+)
 
 EXAMPLES: tuple[tuple[Any, bytes], ...] = (
     (Empty(), b""),
@@ -182,6 +227,14 @@ EXAMPLES: tuple[tuple[Any, bytes], ...] = (
     (Table(Map({b"aa": 2, b"b": 1})), b"\2\1b\1\2aa\2"),
     # Little-endian keys: 256 comes before 1.
     (Wide(Map({1: 1, 256: 2})), b"\2" + b"\0\1\0\0\2" + b"\1\0\0\0\1"),
+    # Members, too, are sorted as they are encoded.
+    (Group(members()), b"\0"),
+    (Group(members(0)), b"\1" + bytes(4)),
+    (Group(members(1, 256, MAX_U32)), b"\3" + b"\0\1\0\0" + b"\1\0\0\0" + b"\xff" * 4),
+    (Names(members(b"aa", b"b", b"")), b"\3" + b"\0" + b"\1b" + b"\2aa"),
+    (Who(None), b"\0"),
+    (Who(KEY), b"\1\0" + KEY),
+    (Who(Owners(members(OTHER, KEY))), b"\1\1\2" + KEY + OTHER),
 )
 
 
@@ -199,15 +252,19 @@ def test_decoding_of_each_construct(value: Any, data: bytes) -> None:
 
 MESSAGE = Message((1,), 2, 3, KEY, User(b"hi"))
 MESSAGE_BYTES = b"\1\1" + bytes(7) + b"\2" + bytes(7) + b"\3\0\0\0" + KEY + b"\1\2hi"
-BLOCK = Block((1, 2), 5, KEY, (OpenChain((9,), KEY), ChangeKey(OTHER), CloseChain(), Execute(b"!"), Receive(MESSAGE)))
+TRANSACTIONS = (OpenChain((9,), KEY), ChangeKey(OTHER), CloseChain(), Execute(b"!"), Receive(MESSAGE), AddOwner(KEY))
+BLOCK = Block((1, 2), 5, KEY, (*TRANSACTIONS, RemoveOwner(OTHER)))
 BLOCK_BYTES = (
     b"\2\1" + bytes(7) + b"\2" + bytes(7) + b"\5" + bytes(7) + b"\1" + KEY
-    + b"\5" + b"\0\1\x09" + bytes(7) + KEY + b"\1" + OTHER + b"\2" + b"\3\1!" + b"\4" + MESSAGE_BYTES
+    + b"\7" + b"\0\1\x09" + bytes(7) + KEY + b"\1" + OTHER + b"\2" + b"\3\1!" + b"\4" + MESSAGE_BYTES
+    + b"\5" + KEY + b"\6" + OTHER
 )  # fmt: skip
 EXECUTED = ExecutedBlock(BLOCK, (OutgoingMessage((3,), Create(OTHER)),), KEY)
 EXECUTED_BYTES = BLOCK_BYTES + b"\1" + b"\1\3" + bytes(7) + b"\0" + OTHER + KEY
 PAYLOAD = VotePayload(Kind.CONFIRMED, KEY, 7)
 PAYLOAD_BYTES = b"\1" + KEY + b"\7\0\0\0"
+CERTIFICATE = Certificate(EXECUTED, Kind.VALIDATED, 2, ((KEY, MARK),))
+CERTIFICATE_BYTES = EXECUTED_BYTES + b"\0" + b"\2\0\0\0" + b"\1" + KEY + MARK
 
 
 @pytest.mark.clauses("WP-2.3-DATA-TYPE", "WP-2.3-STRICT-DECODING")
@@ -218,7 +275,12 @@ PAYLOAD_BYTES = b"\1" + KEY + b"\7\0\0\0"
         (BLOCK, BLOCK_BYTES),
         (EXECUTED, EXECUTED_BYTES),
         (BlockAndRound(BLOCK, 1), BLOCK_BYTES + b"\1\0\0\0"),
-        (Request(BLOCK, 1, OTHER, MARK), BLOCK_BYTES + b"\1\0\0\0" + OTHER + MARK),
+        (Request(BLOCK, 1, OTHER, MARK), BLOCK_BYTES + b"\1\0\0\0" + OTHER + MARK + b"\0"),
+        (
+            Request(BLOCK, 3, OTHER, MARK, CERTIFICATE),
+            BLOCK_BYTES + b"\3\0\0\0" + OTHER + MARK + b"\1" + CERTIFICATE_BYTES,
+        ),
+        (CERTIFICATE, CERTIFICATE_BYTES),
         (PAYLOAD, PAYLOAD_BYTES),
         (VotePayload(Kind.VALIDATED, KEY, 0), b"\0" + KEY + bytes(4)),
         (Vote(PAYLOAD, OTHER, MARK), PAYLOAD_BYTES + OTHER + MARK),
@@ -229,6 +291,14 @@ PAYLOAD_BYTES = b"\1" + KEY + b"\7\0\0\0"
         (
             ChainState(True, None, 3, b"s", Map({(1,): Cursor(4, 5)})),
             b"\1\0\3" + bytes(7) + b"\1s" + b"\1\1\1" + bytes(7) + b"\4" + bytes(7) + b"\5\0\0\0",
+        ),
+        (
+            ChainState(True, KEY, 0, b"", Map()),
+            b"\1" + b"\1\0" + KEY + bytes(8) + b"\0" + b"\0",
+        ),
+        (
+            ChainState(True, Owners(members(KEY)), 0, b"", Map()),
+            b"\1" + b"\1\1\1" + KEY + bytes(8) + b"\0" + b"\0",
         ),
         (ChainDescription(Root(9)), b"\0\x09\0\0\0"),
         (ChainDescription(Child(KEY, 1, 2)), b"\1" + KEY + b"\1" + bytes(7) + b"\2\0\0\0"),
@@ -272,6 +342,9 @@ def test_equal_bytes_mean_equal_values(data: Any, kind: type) -> None:
         Fixed(bytes(31), MARK),
         Fixed(bytes(33), MARK),
         Fixed(KEY, bytes(63)),
+        Group(members(0, MAX_U32 + 1)),
+        Who(bytes(31)),
+        Who(Owners(members(KEY, b"short"))),
     ],
 )
 def test_a_value_outside_its_range_has_no_encoding(value: Any) -> None:
@@ -320,6 +393,9 @@ def test_a_sequence_is_shorter_than_2_to_the_32() -> None:
         (Table, b"\2\1a\1\1b", Reason.UNEXPECTED_END),
         (Wide, b"\2" + b"\1\0\0\0\1" + b"\0\0", Reason.UNEXPECTED_END),
         (Table, ULEB_MAX, Reason.UNEXPECTED_END),
+        (Group, ULEB_MAX, Reason.UNEXPECTED_END),
+        (Group, b"\1\0\0\0", Reason.UNEXPECTED_END),
+        (Who, b"\1\0" + KEY[1:], Reason.UNEXPECTED_END),
         (Maybe, b"", Reason.UNEXPECTED_END),
         (Maybe, b"\1\0\0\0", Reason.UNEXPECTED_END),
         (Either, b"\1", Reason.UNEXPECTED_END),
@@ -330,6 +406,7 @@ def test_a_sequence_is_shorter_than_2_to_the_32() -> None:
         (Text, b"\xff\xff\xff\xff\x00", Reason.NON_CANONICAL_LENGTH),
         (Items, b"\x80\x00", Reason.NON_CANONICAL_LENGTH),
         (Table, b"\x80\x00", Reason.NON_CANONICAL_LENGTH),
+        (Group, b"\x80\x00", Reason.NON_CANONICAL_LENGTH),
         (Either, b"\x81\x00\x00", Reason.NON_CANONICAL_LENGTH),
         (Painted, b"\xac\x82\x00", Reason.NON_CANONICAL_LENGTH),
         # Beyond 32 bits
@@ -345,7 +422,13 @@ def test_a_sequence_is_shorter_than_2_to_the_32() -> None:
         (Either, b"\3", Reason.INVALID_TAG),
         (Either, ULEB_MAX, Reason.INVALID_TAG),
         (Painted, b"\1", Reason.INVALID_TAG),
-        # Keys
+        (Who, b"\1\2" + KEY, Reason.INVALID_TAG),
+        # Keys and members
+        (Group, b"\2" + b"\1\0\0\0" + b"\0\1\0\0", Reason.UNSORTED_MAP),
+        (Group, b"\2" + bytes(8), Reason.UNSORTED_MAP),
+        (Names, b"\2" + b"\2aa" + b"\1b", Reason.UNSORTED_MAP),
+        (Who, b"\1\1\2" + OTHER + KEY, Reason.UNSORTED_MAP),
+        (Group, b"\3" + b"\1\0\0\0" + bytes(4), Reason.UNSORTED_MAP),  # the first fault counts
         (Table, b"\2\1b\1\1a\2", Reason.UNSORTED_MAP),
         (Table, b"\2\1a\1\1a\2", Reason.UNSORTED_MAP),
         (Table, b"\2\2aa\2\1b\1", Reason.UNSORTED_MAP),
@@ -380,6 +463,7 @@ def test_broken_bytes(kind: type, data: bytes, reason: Reason) -> None:
         (Either, b"\3", 0),
         (Painted, b"\1", 0),
         (Table, b"\2\1b\1\1a\2", 4),
+        (Group, b"\2" + b"\1\0\0\0" + bytes(4), 5),
         (Items, b"\0\0", 1),
     ],
 )
@@ -408,7 +492,7 @@ def test_the_greatest_length_is_read_in_full() -> None:
 
 
 @pytest.mark.clauses("WP-2.3-STRICT-DECODING")
-@pytest.mark.parametrize("kind", [Text, Items, Bytes, Table, Wide])
+@pytest.mark.parametrize("kind", [Text, Items, Bytes, Table, Wide, Group])
 def test_a_hostile_length_allocates_nothing(kind: type) -> None:
     data = ULEB_MAX + bytes(100)
     with refused(Reason.UNEXPECTED_END):

@@ -7,10 +7,33 @@ from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
-from support import IDEAL, cell, certify, context, digest, examples, key, message, network, refused
+from support import (
+    IDEAL,
+    cell,
+    certify,
+    context,
+    digest,
+    examples,
+    key,
+    message,
+    network,
+    owner_of,
+    refused,
+)
 
 from linera_reference.application import Balance, Effect, transfer
-from linera_reference.block import Block, ChangeKey, CloseChain, Execute, OpenChain, Receive, Transaction
+from linera_reference.block import (
+    AddOwner,
+    Block,
+    ChangeKey,
+    CloseChain,
+    Execute,
+    OpenChain,
+    Receive,
+    RemoveOwner,
+    Transaction,
+)
+from linera_reference.certificate import Kind
 from linera_reference.chain import Chain, hashed_state, inbox_of, put_inbox
 from linera_reference.client import next_block
 from linera_reference.containers import Queue, fold
@@ -20,6 +43,7 @@ from linera_reference.execution import (
     Staged,
     apply_effect,
     change_key,
+    change_owners,
     check_not_anticipated,
     close_chain,
     commit_block,
@@ -36,7 +60,9 @@ from linera_reference.identifiers import ChainId
 from linera_reference.inbox import add, remove
 from linera_reference.messages import Create, Cursor, Message, OutgoingMessage, User
 from linera_reference.notation import MAX_U64
+from linera_reference.ownership import Owner
 from linera_reference.rejections import Reason, require
+from linera_reference.rounds import FIRST_ROUND, Rounds
 from linera_reference.rules import BASELINE, REVISION_H
 
 HERE, THERE = (0,), (1,)
@@ -55,6 +81,9 @@ class Recorder:
 
     def initial_state(self) -> Calls:
         return Calls()
+
+    def proposers(self, chain_id: ChainId, state: Calls) -> None:
+        pass
 
     def execute_operation(self, chain_id: ChainId, state: Calls, operation: bytes) -> Effect:
         return self.call(state, (b"operation", bytes(chain_id)), operation)
@@ -88,7 +117,7 @@ def user(height: int, index: int = 0, text: str = "hello", origin: ChainId = (7,
     return message(height, index, text, origin)
 
 
-# --- the five transactions ---------------------------------------------------------------------------------------
+# --- transactions ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.clauses("WP-2.7-OPEN-CHAIN")
@@ -121,9 +150,62 @@ def test_change_key(owner: str) -> None:
     assert change_key(RUNNING, ChangeKey(key(owner))) == Running(key(owner), RUNNING.state)
 
 
+@pytest.mark.clauses("WP-2.7-CHANGE-KEY")
+def test_change_key_leads_back_to_one_owner() -> None:
+    several = evolve(RUNNING, owner=owner_of(("alice", "bob")))
+    assert change_key(several, ChangeKey(key("carol"))).owner == key("carol")
+
+
 @pytest.mark.clauses("WP-2.7-CLOSE-CHAIN")
 def test_close_chain() -> None:
     assert close_chain(RUNNING) == Running(None, RUNNING.state)
+
+
+@pytest.mark.clauses("WP-2.9-CHANGE-OWNERS")
+@pytest.mark.parametrize(
+    ("owner", "transaction", "after"),
+    [
+        ("alice", AddOwner(key("bob")), ("alice", "bob")),
+        ("alice", AddOwner(key("alice")), ("alice",)),
+        (("alice",), AddOwner(key("bob")), ("alice", "bob")),
+        (("alice", "bob"), RemoveOwner(key("alice")), ("bob",)),
+    ],
+)
+def test_owners_change(owner: Any, transaction: AddOwner | RemoveOwner, after: Any) -> None:
+    """Nothing is sent, and the application is not asked."""
+    running = evolve(RUNNING, owner=owner_of(owner))
+    assert change_owners(running, transaction) == Running(owner_of(after), RUNNING.state)
+    assert execute_transaction(RECORDER, HERE, 0, running, transaction) == Running(owner_of(after), RUNNING.state)
+
+
+@pytest.mark.clauses("WP-2.9-CHANGE-OWNERS")
+def test_owners_change_as_the_block_lists_it() -> None:
+    """Never is nobody left, not even for a moment."""
+    alice, bob = key("alice"), key("bob")
+    for transactions, after in (
+        ((AddOwner(bob), RemoveOwner(alice)), owner_of(("bob",))),
+        ((AddOwner(bob), RemoveOwner(bob)), owner_of(("alice",))),
+        ((AddOwner(bob), ChangeKey(bob)), bob),
+        ((ChangeKey(bob), AddOwner(alice)), owner_of(("alice", "bob"))),
+        ((AddOwner(bob), CloseChain()), None),
+    ):
+        staged = execute_block(RECORDER, recording(), block(recording(), *transactions))
+        assert staged.chain.consistent.owner == after
+        assert staged.executed.messages == ()
+    for refusing, reason in (
+        ((RemoveOwner(alice), AddOwner(bob)), Reason.EMPTY_OWNER_SET),
+        ((RemoveOwner(bob), AddOwner(bob)), Reason.UNKNOWN_OWNER),
+    ):
+        with refused(reason):
+            execute_block(RECORDER, recording(), block(recording(), *refusing))
+
+
+@pytest.mark.clauses("WP-2.9-OWNERS", "WP-2.6-STATE-HASH")
+def test_the_owners_are_part_of_what_is_certified() -> None:
+    hashes = set()
+    for owner in ("alice", ("alice",), ("alice", "bob"), None):
+        hashes.add(IDEAL.hash(hashed_state(recording(owner=owner).consistent)))
+    assert len(hashes) == 4
 
 
 @pytest.mark.clauses("WP-2.7-EXECUTE")
@@ -189,22 +271,31 @@ KINDS: tuple[Transaction, ...] = (
     CloseChain(),
     Execute(b"x"),
     Receive(user(3)),
+    AddOwner(key("bob")),
 )
 
 
 @pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK")
 @pytest.mark.parametrize(
     ("transaction", "owner", "calls", "sent"),
-    list(zip(KINDS, ("alice", "bob", None, "alice", "alice"), (0, 0, 0, 1, 1), (1, 0, 0, 0, 0), strict=True)),
+    list(
+        zip(
+            KINDS,
+            (*map(key, ("alice", "bob")), None, *map(key, ("alice", "alice")), owner_of(("alice", "bob"))),
+            (0, 0, 0, 1, 1, 0),
+            (1, 0, 0, 0, 0, 0),
+            strict=True,
+        )
+    ),
 )
-def test_each_kind_is_interpreted(transaction: Transaction, owner: str | None, calls: int, sent: int) -> None:
+def test_each_kind_is_interpreted(transaction: Transaction, owner: Owner | None, calls: int, sent: int) -> None:
     after = execute_transaction(RECORDER, HERE, 0, RUNNING, transaction)
-    assert after.owner == (None if owner is None else key(owner))
+    assert after.owner == owner
     assert (len(after.state.seen), len(after.messages)) == (calls, sent)
 
 
 @pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK")
-@pytest.mark.parametrize("transaction", [*KINDS, Execute(b"bad"), OpenChain((), b"")])
+@pytest.mark.parametrize("transaction", [*KINDS, Execute(b"bad"), OpenChain((), b""), RemoveOwner(key("alice"))])
 def test_nothing_follows_close_chain(transaction: Transaction) -> None:
     with refused(Reason.CHAIN_CLOSED):
         execute_transaction(RECORDER, HERE, 0, Running(None, Calls()), transaction)
@@ -452,18 +543,20 @@ def test_the_log_grows_by_the_hash_of_the_executed_block() -> None:
     assert evolve(after, next_height=1, block_hash=b"old", log=part.log) == part
 
 
-@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING")
+@pytest.mark.clauses("WP-2.7-EXECUTE-BLOCK", "WP-2.8-PENDING", "WP-2.9-RESET")
 def test_commit() -> None:
     net = network(application=Recorder())
     transactions = (Execute(b"send send"), OpenChain((0, 1), key("bob")))
     staging = execute_block(net.context, recording(), block(recording(), *transactions))
     certificate = certify(net, staging.executed)
-    # Whatever was pending is forgotten.
-    pending = evolve(staging.chain.localized, pending=evolve(staging.executed, state_hash=digest("other")))
+    # Whatever was pending or locked is forgotten.
+    other = evolve(staging.executed, state_hash=digest("other"))
+    rounds = Rounds(3, certify(net, other, kind=Kind.VALIDATED, round=5))
+    pending = evolve(staging.chain.localized, pending=other, rounds=rounds)
     chain = commit_block(Staged(evolve(staging.chain, localized=pending), staging.executed), b"hash", certificate)
     part, local = chain.consistent, chain.localized
     assert part == extend_log(staging.chain.consistent, b"hash")
-    assert local.pending is None
+    assert (local.pending, local.rounds) == (None, FIRST_ROUND)
     assert local.certificates.since(0) == (certificate,)
     assert {r: list(box.queue) for r, box in local.outboxes.items()} == {THERE: [0], (0, 1): [0]}
     assert local.counters == Map({0: 2})

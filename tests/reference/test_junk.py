@@ -20,20 +20,23 @@ from support import (
     accepted,
     cell,
     certified,
+    certify,
     commit,
     digest,
     examples,
+    executed,
     key,
     network,
     proposal,
+    request,
     root,
     update,
     validators,
 )
 
 from linera_reference.application import Token, transfer
-from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Receive, Request
-from linera_reference.certificate import Certificate
+from linera_reference.block import AddOwner, ChangeKey, CloseChain, Execute, OpenChain, Receive, RemoveOwner
+from linera_reference.certificate import Certificate, Kind
 from linera_reference.chain import Chain, Consistent, Localized
 from linera_reference.client import receive_waiting
 from linera_reference.committee import Committee
@@ -43,6 +46,8 @@ from linera_reference.messages import Cursor
 from linera_reference.notation import MAX_U64
 from linera_reference.outbox import ConfirmUpdatedRecipient, Outbox, UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected
+from linera_reference.request import Request
+from linera_reference.rounds import Rounds
 from linera_reference.rules import BASELINE, REVISION_H
 from linera_reference.validator import (
     Input,
@@ -53,9 +58,10 @@ from linera_reference.validator import (
     target_of,
 )
 
-NET = network()
+NET, SHARED = network(), network(owners=(("alice", "bob"), "carol"))
 VOTER = validators(NET)[0]
 ALICE, BOB = (0,), (1,)
+LOCK = certify(SHARED, executed(SHARED, root(SHARED), Execute(transfer(BOB, 5))), kind=Kind.VALIDATED, round=2)
 
 
 def genuine() -> list[tuple[Chain, Any]]:
@@ -64,6 +70,7 @@ def genuine() -> list[tuple[Chain, Any]]:
     bob = accepted(handle_update_recipient(NET.context, root(NET, 1), update(alice, BOB))).state
     closed, closing = commit(NET, alice, CloseChain())
     taken = certified(NET, bob, *receive_waiting(bob))
+    locked = accepted(handle(SHARED.context, Validator(Map({ALICE: root(SHARED)})), LOCK, VOTER)).state.chains[ALICE]
     return [
         (root(NET), proposal(NET, "alice", root(NET), Execute(transfer(BOB, 5)), ChangeKey(key("bob")))),
         (bob, proposal(NET, "bob", bob, *receive_waiting(bob))),
@@ -76,6 +83,12 @@ def genuine() -> list[tuple[Chain, Any]]:
         (bob, update(alice, BOB)),
         (alice, ConfirmUpdatedRecipient(ALICE, BOB, 0)),
         (closed, update(alice, BOB)),
+        (root(SHARED), request(SHARED, "bob", LOCK.executed.block, 3, LOCK)),
+        (root(SHARED), proposal(SHARED, "bob", root(SHARED), AddOwner(key("carol")), RemoveOwner(key("bob")))),
+        (root(SHARED), LOCK),
+        (locked, LOCK),
+        (locked, request(SHARED, "alice", LOCK.executed.block, 3, LOCK)),
+        (locked, certify(SHARED, LOCK.executed, round=2)),
     ]
 
 
@@ -111,9 +124,11 @@ def cells(draw: Any) -> Chain:
     height = draw(HEIGHTS)
     return cell(
         ALICE,
-        draw(st.sampled_from(("alice", "bob", None))),
+        draw(st.sampled_from(("alice", "bob", ("alice", "bob"), None))),
         FULL,
         Localized(
+            pending=draw(st.sampled_from((None, LOCK.executed))),
+            rounds=draw(st.builds(Rounds, integers(32), st.sampled_from((None, LOCK)))),
             outboxes=draw(st.sampled_from((Map(), Map({BOB: Outbox(1, Queue().push(0))})))),
             counters=Map({0: 1}),
             certificates=Log().append(GENUINE[2][1]),
@@ -156,7 +171,7 @@ def obey_the_laws(context: Context, chain: Chain, item: Any) -> None:
         assert isinstance(outcome.reason, Reason)
         return
     again = accepted(handle(context, outcome.state, item, VOTER))
-    assert again.state is outcome.state
+    assert again.state == outcome.state
     assert again.outputs == outcome.outputs
 
 

@@ -31,8 +31,8 @@ from support import (
 )
 
 from linera_reference.application import burn, transfer
-from linera_reference.block import CloseChain, Execute, OpenChain, Request
-from linera_reference.certificate import Certificate, Kind, Vote, VotePayload, sign_vote
+from linera_reference.block import AddOwner, CloseChain, Execute, OpenChain
+from linera_reference.certificate import Certificate, Kind, Vote, VotePayload, certified_payload, sign_vote
 from linera_reference.client import next_block
 from linera_reference.containers import Set, fold
 from linera_reference.execution import execute_block
@@ -45,16 +45,20 @@ from linera_reference.network import (
     Network,
     Propose,
     Resend,
+    Restart,
     World,
     can_arrive,
     correct_validator,
     emit,
     initial_world,
     step,
+    votes_were_cast,
 )
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected
-from linera_reference.validator import Genesis, GenesisChain, chain_of, genesis_validator, payload_of
+from linera_reference.request import Request
+from linera_reference.rounds import Rounds
+from linera_reference.validator import Genesis, GenesisChain, Validator, chain_of, genesis_validator, payload_of
 
 NET = network(byzantine=(3,))
 CTX = NET.context
@@ -153,6 +157,57 @@ def test_there_is_one_certificate_per_executed_block() -> None:
     outcome = accepted(step(NET, world, Certify(EXECUTED, (V0, V1, EVIL))))
     assert outcome.state == world
     assert outcome.outputs == (CERTIFICATE,)
+
+
+SHARED = network(owners=(("alice", "bob"), "carol"), byzantine=(3,))
+BLOCK = executed(SHARED, root(SHARED), PAY)
+ASKED = request(SHARED, "bob", BLOCK.block, 1)
+ACCEPTED = run(SHARED, initial_world(SHARED), Propose(ASKED), *(Deliver(v, ASKED) for v in (V0, V1, V2)))
+"""On the chain of Alice and Bob, the correct validators accepted a proposal of round 1."""
+LOCKING = Certify(BLOCK, (V0, V1, V2), Kind.VALIDATED, 1)
+VALIDATED = run(SHARED, ACCEPTED, LOCKING)
+(LOCK,) = VALIDATED.validated.values()
+LOCKED = run(SHARED, VALIDATED, *(Deliver(v, LOCK) for v in (V0, V1, V2)))
+
+
+@pytest.mark.clauses("WP-2.2-CERTIFICATE", "WP-2.3-CERT-IDENTITY")
+def test_validated_certificates_are_kept_by_round() -> None:
+    outcome = accepted(step(SHARED, ACCEPTED, LOCKING))
+    payload = payload_of(CTX, BLOCK, Kind.VALIDATED, 1)
+    assert outcome.outputs == (LOCK,)
+    assert outcome.state.validated == Map({payload: LOCK})
+    assert (LOCK.executed, LOCK.kind, LOCK.round) == (BLOCK, Kind.VALIDATED, 1)
+    assert evolve(outcome.state, validated=Map()) == ACCEPTED
+    # Other signers make no other certificate, another round does.
+    world = run(SHARED, VALIDATED, CastVote(EVIL, payload))
+    assert accepted(step(SHARED, world, Certify(BLOCK, (V1, V2, EVIL), Kind.VALIDATED, 1))).state == world
+    later = request(SHARED, "alice", BLOCK.block, 4, LOCK)
+    world = run(SHARED, LOCKED, Propose(later), *(Deliver(v, later) for v in (V0, V1, V2)))
+    world = run(SHARED, world, Certify(BLOCK, (V0, V1, V2), Kind.VALIDATED, 4))
+    assert sorted(c.round for c in world.validated.values()) == [1, 4]
+    assert world.certificates == Map()
+
+
+@pytest.mark.clauses("WP-2.3-CERT-IDENTITY", "WP-2.2-CERTIFICATE")
+def test_confirmed_certificates_are_identified_across_rounds() -> None:
+    world = run(SHARED, LOCKED, Certify(BLOCK, (V0, V1, V2), round=1))
+    (confirmed,) = world.certificates.values()
+    assert (confirmed.kind, confirmed.round) == (Kind.CONFIRMED, 1)
+    later = request(SHARED, "alice", BLOCK.block, 2, LOCK)
+    world = run(SHARED, world, Propose(later), *(Deliver(v, later) for v in (V0, V1, V2)))
+    world = run(SHARED, world, Certify(BLOCK, (V0, V1, V2), Kind.VALIDATED, 2))
+    again = world.validated[payload_of(CTX, BLOCK, Kind.VALIDATED, 2)]
+    world = run(SHARED, world, *(Deliver(v, again) for v in (V0, V1, V2)))
+    outcome = accepted(step(SHARED, world, Certify(BLOCK, (V0, V1, V2), round=2)))
+    assert outcome.outputs == (confirmed,)
+    assert outcome.state == world
+
+
+@pytest.mark.clauses("WP-2.2-CERTIFICATE")
+@pytest.mark.parametrize(("kind", "round"), [(Kind.VALIDATED, 0), (Kind.VALIDATED, 2), (Kind.CONFIRMED, 1)])
+def test_votes_of_another_kind_or_round_do_not_count(kind: Kind, round: int) -> None:
+    forbidden(ACCEPTED, Certify(BLOCK, (V0, V1, V2), kind, round), SHARED)
+    forbidden(LOCKED, Certify(BLOCK, (V0, V1, V2), kind, round + 5), SHARED)
 
 
 @pytest.mark.clauses("WP-2.2-CERTIFICATE")
@@ -306,6 +361,23 @@ def test_what_can_arrive() -> None:
 
 
 @pytest.mark.clauses("WP-2.2-ADVERSARY")
+def test_what_justifies_a_request_was_signed_too() -> None:
+    unheard = certify(SHARED, BLOCK, (0, 1, 2), Kind.VALIDATED, 7)
+    forged = evolve(unheard, signatures=((V0, bytes(64)),))
+    assert [votes_were_cast(SHARED, LOCKED, c) for c in (None, LOCK, forged, unheard)] == [True, True, True, False]
+    made = request(SHARED, "alice", BLOCK.block, 9)
+    for justification, possible in ((None, True), (LOCK, True), (forged, True), (unheard, False)):
+        some = evolve(made, justification=justification)
+        assert isinstance(step(SHARED, LOCKED, Propose(some)), Accepted) == possible
+        # Without the signature of an owner anybody makes it up.
+        assert can_arrive(SHARED, LOCKED, V0, evolve(some, signature=bytes(64))) == possible
+        # A genuine request is sent before it arrives, with each of its justifications.
+        assert not can_arrive(SHARED, LOCKED, V0, some)
+    assert can_arrive(SHARED, run(SHARED, LOCKED, Propose(made)), V0, made)
+    assert not can_arrive(SHARED, run(SHARED, LOCKED, Propose(made)), V0, evolve(made, justification=LOCK))
+
+
+@pytest.mark.clauses("WP-2.2-ADVERSARY")
 def test_what_is_emitted() -> None:
     answer = ConfirmUpdatedRecipient(ALICE, BOB, 0)
     world = emit(START, V1, ("noise", vote(NET, 1, EXECUTED), UPDATE, answer))
@@ -401,18 +473,60 @@ def test_a_closed_chain_is_archived_at_one_validator() -> None:
     )
 
 
+# --- restarts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+@pytest.mark.parametrize(
+    ("net", "world"), [(NET, START), (NET, VOTED), (NET, DELIVERED), (SHARED, ACCEPTED), (SHARED, LOCKED)]
+)
+def test_a_restart_forgets_nothing(net: Network, world: World) -> None:
+    outcome = accepted(step(net, world, Restart(V1)))
+    assert outcome.outputs == ()
+    assert outcome.state == world
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+def test_a_restart_repairs_what_is_derived_at_one_validator() -> None:
+    chain = chain_of(DELIVERED.validators[V0], ALICE)
+    lost = evolve(chain, localized=evolve(chain.localized, counters=Map()))
+    validator = Validator(DELIVERED.validators[V0].chains.set(ALICE, lost))
+    crashed = evolve(DELIVERED, validators=DELIVERED.validators.set(V0, validator))
+    assert crashed != DELIVERED
+    assert run(NET, crashed, Restart(V0)) == DELIVERED
+    assert run(NET, crashed, Restart(V1)) == crashed
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+@pytest.mark.parametrize("validator", [EVIL, key("stranger")])
+def test_only_correct_validators_restart(validator: bytes) -> None:
+    forbidden(START, Restart(validator))
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE", "WP-2.9-LOCK")
+def test_a_lock_survives() -> None:
+    world = run(SHARED, LOCKED, Restart(V0))
+    assert chain_of(world.validators[V0], ALICE).localized.rounds == Rounds(1, LOCK)
+    other = request(SHARED, "bob", executed(SHARED, root(SHARED)).block, 2)
+    rejected(step(SHARED, run(SHARED, world, Propose(other)), Deliver(V0, other)), Reason.HAS_LOCKED_BLOCK)
+
+
 # --- random runs -------------------------------------------------------------------------------------------------
 
 TRANSACTIONS = st.lists(
-    st.sampled_from((PAY, Execute(burn(1)), OpenChain((0, 0), key("carol")), CloseChain())), max_size=2
+    st.sampled_from((PAY, Execute(burn(1)), OpenChain((0, 0), key("carol")), AddOwner(key("bob")), CloseChain())),
+    max_size=2,
 ).map(tuple)
+
+
+ROUNDS = st.sampled_from((0, 0, 1))
 
 
 def enabled(net: Network, world: World) -> st.SearchStrategy[Action]:
     """Draw actions, most of which are possible."""
     keys = sorted(net.signers)
     chains = [chain_of(v, c) for v in world.validators.values() for c in (ALICE, BOB)]
-    items: list[Any] = [*sorted(world.requests, key=repr), *world.certificates.values()]
+    items: list[Any] = [*sorted(world.requests, key=repr), *world.certificates.values(), *world.validated.values()]
     items += sorted((i for box in world.internal.values() for i in box), key=repr)
     blocks = [r.block for r in world.requests]
     results = [chain.localized.pending for chain in chains if chain.localized.pending]
@@ -420,36 +534,42 @@ def enabled(net: Network, world: World) -> st.SearchStrategy[Action]:
     payloads = [v.payload for v in world.votes] + [PAYLOAD]
     choices: list[st.SearchStrategy[Any]] = [
         st.builds(
-            lambda chain, name, txs: Propose(request(net, name, next_block(chain, txs))),
+            lambda chain, name, txs, round, lock: Propose(request(net, name, next_block(chain, txs), round, lock)),
             st.sampled_from(chains),
             st.sampled_from(("alice", "bob")),
             TRANSACTIONS,
+            ROUNDS,
+            st.sampled_from((None, *world.validated.values())),
         ),
+        st.builds(Restart, everybody),
         st.builds(CastVote, everybody, st.sampled_from(sorted(payloads, key=repr))),
     ]
     if items:
         choices += [st.builds(Deliver, everybody, st.sampled_from(items))] * 3
     if results and blocks:
         voters = st.lists(everybody, unique=True).map(tuple)
-        choices += [st.builds(Certify, st.sampled_from(sorted(results, key=repr)), voters)] * 2
+        some = st.sampled_from(sorted(results, key=repr))
+        choices += [st.builds(Certify, some, voters, st.sampled_from(Kind), ROUNDS)] * 2
     return st.one_of(choices)
 
 
 @pytest.mark.clauses("WP-2.2-ADVERSARY", "WP-2.2-CERTIFICATE")
 @examples(300)
-@given(st.data())
-def test_what_was_sent_only_grows_and_nobody_signs_for_another(data: st.DataObject) -> None:
-    world = START
+@given(st.sampled_from((NET, SHARED)), st.data())
+def test_what_was_sent_only_grows_and_nobody_signs_for_another(net: Network, data: st.DataObject) -> None:
+    world = initial_world(net)
     voted: set[Vote] = set()
     for _ in range(12):
-        action = data.draw(enabled(NET, world))
-        outcome = step(NET, world, action)
+        action = data.draw(enabled(net, world))
+        outcome = step(net, world, action)
         if not isinstance(outcome, Accepted):
             continue
         after = outcome.state
         assert set(world.requests) <= set(after.requests)
         assert set(world.votes) <= set(after.votes)
         assert set(world.certificates.items()) <= set(after.certificates.items())
+        assert set(world.validated.items()) <= set(after.validated.items())
+        assert not isinstance(action, Restart) or after == world
         assert all(set(box) <= set(after.internal[key]) for key, box in world.internal.items())
         assert set(after.validators) == {V0, V1, V2}
         # A correct validator votes when it answers, and then only.
@@ -458,8 +578,8 @@ def test_what_was_sent_only_grows_and_nobody_signs_for_another(data: st.DataObje
         assert not new or isinstance(action, Deliver)
         voted |= new
         world = after
-    for certificate in world.certificates.values():
-        payload = payload_of(CTX, certificate.executed)
+    for certificate in (*world.certificates.values(), *world.validated.values()):
+        payload = certified_payload(IDEAL, certificate)
         for who, signature in certificate.signatures:
             assert world.votes.contains(Vote(payload, who, signature))
     assert all(isinstance(i, UpdateRecipient | ConfirmUpdatedRecipient) for box in world.internal.values() for i in box)

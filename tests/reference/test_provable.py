@@ -11,7 +11,7 @@ import pytest
 from support import committee, message, refused
 
 from linera_reference.block import Block, ExecutedBlock
-from linera_reference.certificate import Kind
+from linera_reference.certificate import Certificate, Kind
 from linera_reference.certification import already_voted, check_active, check_kind, check_proposer
 from linera_reference.committee import is_quorum, max_faulty, quorum_threshold, validity_threshold
 from linera_reference.containers import Queue, fold
@@ -20,6 +20,8 @@ from linera_reference.messages import Cursor, Message, User, heights_before, suc
 from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.outbox import Outbox, confirm, schedule
 from linera_reference.rejections import Reason
+from linera_reference.request import Request
+from linera_reference.rounds import Rounds, accepted_before, current_round, lock_after
 from linera_reference.rules import QuorumRule
 from linera_reference.validator import check_chaining
 
@@ -125,21 +127,52 @@ def test_thresholds(rule: QuorumRule, decisions: list[bool]) -> None:
 def test_owner_and_voting_rule() -> None:
     owner: Any = Number(5)
     check_active(True, owner)
-    check_proposer(owner, Number(5))  # type: ignore[arg-type]
+    check_proposer(owner, None, Number(5))  # type: ignore[arg-type]
     with refused(Reason.INVALID_OWNER):
-        check_proposer(owner, Number(6))  # type: ignore[arg-type]
+        check_proposer(owner, None, Number(6))  # type: ignore[arg-type]
     check_kind(Kind.CONFIRMED)
-    zero: Any = Number(0)
     block = Block(Number(0), Number(3), Number(4), Number(5))  # type: ignore[arg-type]
     same = Block(Number(0), Number(3), Number(4), Number(5))  # type: ignore[arg-type]
     other = Block(Number(0), Number(3), Number(4), Number(6))  # type: ignore[arg-type]
     pending = ExecutedBlock(block, Number(1), Number(2))  # type: ignore[arg-type]
-    assert already_voted(None, block, zero) is None
-    assert already_voted(pending, same, zero) is pending
+    assert already_voted(None, asking(block, 0)) is None
+    assert already_voted(pending, asking(same, 0)) is pending
     with refused(Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST):
-        already_voted(pending, other, zero)
+        already_voted(pending, asking(other, 0))
     with refused(Reason.INVALID_BLOCK_PROPOSAL):
-        already_voted(pending, same, Number(1))  # type: ignore[arg-type]
+        already_voted(pending, asking(same, 1))
+
+
+def asking(block: Block, round: int, justification: Certificate | None = None) -> Request:
+    """Return a request whose numbers are open."""
+    return Request(block, Number(round), Number(7), Number(8), justification)  # type: ignore[arg-type]
+
+
+def validated(executed: ExecutedBlock, round: int) -> Certificate:
+    """Return a certificate whose round is open."""
+    return Certificate(executed, Kind.VALIDATED, Number(round), ())  # type: ignore[arg-type]
+
+
+def test_rounds() -> None:
+    one, two = (
+        ExecutedBlock(Block(Number(0), Number(3), Number(n), ()), (), Number(n))  # type: ignore[arg-type]
+        for n in (4, 5)
+    )
+    rounds = Rounds(Number(2), validated(one, 1))  # type: ignore[arg-type]
+    assert plain(current_round(rounds)) == 2
+    assert accepted_before(one, rounds, asking(one.block, 2)) is one
+    assert accepted_before(one, rounds, asking(one.block, 3)) is None
+    assert accepted_before(one, rounds, asking(two.block, 3, validated(two, 2))) is None
+    with refused(Reason.INSUFFICIENT_ROUND):
+        accepted_before(one, rounds, asking(two.block, 2))
+    with refused(Reason.HAS_LOCKED_BLOCK):
+        accepted_before(one, rounds, asking(two.block, 3))
+    later = validated(two, 2)
+    assert lock_after(rounds, later) is later
+    with refused(Reason.INSUFFICIENT_ROUND):
+        lock_after(rounds, validated(one, 1))
+    with refused(Reason.HAS_LOCKED_BLOCK):
+        lock_after(Rounds(Number(1), later), validated(one, 2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from support import ED25519, TOKENS, accepted, executed, network, node, rejected
 
 from linera_reference.application import Balance, burn, transfer
 from linera_reference.audit import audit_chain
-from linera_reference.block import Execute, Request, Transaction
+from linera_reference.block import Execute, Transaction
 from linera_reference.certificate import Certificate, Vote
 from linera_reference.chain import Chain, hashed_state
 from linera_reference.client import (
@@ -33,6 +33,7 @@ from linera_reference.identifiers import ChainId
 from linera_reference.network import CastVote, Certify, Deliver, Network, Propose, Resend, World, initial_world, step
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected
+from linera_reference.request import Request
 from linera_reference.validator import (
     Validator,
     chain_of,

@@ -1,4 +1,4 @@
-"""Algorithm 2: handlers, their guards in order, cross-chain requests, services, archiving, genesis."""
+"""Algorithms 2 and 3: handlers, their guards in order, cross-chain requests, services, archiving, genesis."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from immutables import Map
 from support import (
     ED25519,
+    FULL,
     IDEAL,
     NO_HASH,
     TOKENS,
@@ -25,8 +26,10 @@ from support import (
     examples,
     executed,
     key,
+    members,
     message,
     network,
+    owner_of,
     proposal,
     refused,
     rejected,
@@ -37,8 +40,9 @@ from support import (
     vote,
 )
 
-from linera_reference.application import Balance, Credit, burn, transfer
+from linera_reference.application import Balance, Credit, Token, burn, transfer
 from linera_reference.block import (
+    AddOwner,
     Block,
     ChangeKey,
     CloseChain,
@@ -46,26 +50,29 @@ from linera_reference.block import (
     ExecutedBlock,
     OpenChain,
     Receive,
-    Request,
     Transaction,
 )
 from linera_reference.certificate import Certificate, Kind
 from linera_reference.chain import Chain, Localized, hashed_state, inbox_of, is_closed, owed_messages
 from linera_reference.client import next_block
-from linera_reference.containers import Log, Queue, fold
+from linera_reference.containers import Log, Queue, Set, fold
 from linera_reference.encoding import encode
 from linera_reference.execution import execute_block
 from linera_reference.identifiers import ChainId
 from linera_reference.inbox import next_height_to_receive
 from linera_reference.messages import Create, Cursor, Message, OutgoingMessage, User
-from linera_reference.notation import MAX_U64
+from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.outbox import ConfirmUpdatedRecipient, Outbox, UpdateRecipient
+from linera_reference.ownership import Owners
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected, Rejection
+from linera_reference.request import Request
+from linera_reference.rounds import FIRST_ROUND, Rounds
 from linera_reference.rules import REVISION_H
 from linera_reference.validator import (
     ChainInfo,
     Genesis,
     GenesisChain,
+    RoundInfo,
     Validator,
     archive_chain,
     chain_info,
@@ -74,6 +81,8 @@ from linera_reference.validator import (
     check_chaining,
     check_confirmed,
     check_creation_proof,
+    check_justification,
+    check_validated,
     create_chain,
     cross_chain_requests,
     download,
@@ -85,11 +94,15 @@ from linera_reference.validator import (
     handle_confirm_updated_recipient,
     handle_request,
     handle_update_recipient,
+    handle_validated,
     is_delivered,
+    is_next,
     payload_of,
     put_chain,
     receive_block,
     received_since,
+    restart,
+    round_info,
     select,
     sent_messages,
     target_of,
@@ -191,20 +204,22 @@ class Try:
     """A request to be made, and the cell that it meets: valid unless a fault is put in."""
 
     created: bool = True
-    owner: str | None = "alice"
+    owner: str | tuple[str, ...] | None = "alice"
     proposer: str = "alice"
     genuine: bool = True
     height: int = 3
     next_height: int | None = None
     previous: bytes | None = digest("tip")
     round: int = 0
+    justification: Certificate | None = None
     pending: ExecutedBlock | None = None
+    rounds: Rounds = FIRST_ROUND
     transactions: list[Transaction] = field(factory=lambda: [pay()])
 
     def make(self) -> tuple[Chain, Request]:
         """Build both."""
         block = Block(ALICE, self.height, self.previous, tuple(self.transactions))
-        made = request(NET, self.proposer, block, self.round)
+        made = request(NET, self.proposer, block, self.round, self.justification)
         if not self.genuine:
             made = evolve(made, signature=request(NET, self.proposer, evolve(block, transactions=())).signature)
         chain = cell(
@@ -212,13 +227,27 @@ class Try:
             created=self.created,
             next_height=self.height if self.next_height is None else self.next_height,
             block_hash=digest("tip"),
-            localized=Localized(pending=self.pending),
+            localized=Localized(pending=self.pending, rounds=self.rounds),
         )
         return chain, made
 
 
 UNKNOWN = Receive(message(5, text="never sent"))
 OTHER_PENDING = ExecutedBlock(Block(ALICE, 3, digest("tip"), (pay(2),)), (), NO_HASH)
+
+
+def validated(some: ExecutedBlock = OTHER_PENDING, round: int = 0, voters: Any = (0, 1, 2)) -> Certificate:
+    return certify(NET, some, voters, Kind.VALIDATED, round)
+
+
+FALSE_CERTIFICATES: dict[Reason, Certificate] = {
+    Reason.UNEXPECTED_CERTIFICATE_KIND: certify(NET, OTHER_PENDING, (0, 1, 2)),
+    Reason.CERTIFICATE_VALIDATOR_REUSE: validated(voters=(0, 1, 2, 0)),
+    Reason.INVALID_CERTIFICATE_SIGNER: evolve(validated(), signatures=((key("stranger"), bytes(64)),)),
+    Reason.CERTIFICATE_REQUIRES_QUORUM: validated(voters=(0, 1)),
+    Reason.INVALID_SIGNATURE: evolve(validated(), round=1),
+}
+"""Certificates that are nothing to justify a proposal with."""
 REQUEST_FAULTS: list[tuple[Reason, Callable[[Try], object]]] = [
     (Reason.INACTIVE_CHAIN, lambda t: setattr(t, "created", False)),
     (Reason.CHAIN_CLOSED, lambda t: setattr(t, "owner", None)),
@@ -227,6 +256,10 @@ REQUEST_FAULTS: list[tuple[Reason, Callable[[Try], object]]] = [
     (Reason.UNEXPECTED_BLOCK_HEIGHT, lambda t: setattr(t, "next_height", 2)),
     (Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH, lambda t: setattr(t, "previous", digest("other"))),
     (Reason.INVALID_BLOCK_HEIGHT, lambda t: setattr(t, "height", MAX_U64)),
+    (
+        Reason.CERTIFICATE_REQUIRES_QUORUM,
+        lambda t: setattr(t, "justification", FALSE_CERTIFICATES[Reason.CERTIFICATE_REQUIRES_QUORUM]),
+    ),
     (Reason.INVALID_BLOCK_PROPOSAL, lambda t: setattr(t, "round", 1)),
     (Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, lambda t: setattr(t, "pending", OTHER_PENDING)),
     (Reason.INSUFFICIENT_FUNDING, lambda t: t.transactions.append(pay(TOKENS + 1))),
@@ -287,8 +320,8 @@ def test_details_of_a_rejected_proposal() -> None:
     for fault, detail in ((REQUEST_FAULTS[4], 2), (REQUEST_FAULTS[5], digest("tip"))):
         chain, made = attempt([fault[1]], Try()).make()
         assert rejected(handle_request(CTX, chain, made, VOTER), fault[0]).detail == detail
-    chain, made = attempt([REQUEST_FAULTS[10][1]], Try()).make()
-    assert rejected(handle_request(CTX, chain, made, VOTER), REQUEST_FAULTS[10][0]).detail == (((7,), 4),)
+    chain, made = attempt([REQUEST_FAULTS[-1][1]], Try()).make()
+    assert rejected(handle_request(CTX, chain, made, VOTER), REQUEST_FAULTS[-1][0]).detail == (((7,), 4),)
 
 
 @pytest.mark.clauses("WP-2.4-CHAINING")
@@ -321,6 +354,145 @@ def test_the_profile_decides_whether_an_older_debt_forbids_a_vote() -> None:
     accepted(handle_request(CTX, delivered(sender, anticipating), made, VOTER))
 
 
+@pytest.mark.clauses("WP-2.9-JUSTIFICATION", "WP-2.8-HANDLE-REQUEST")
+@pytest.mark.parametrize("reason", FALSE_CERTIFICATES)
+def test_a_justification_is_verified_on_every_chain(reason: Reason) -> None:
+    false = FALSE_CERTIFICATES[reason]
+    with refused(reason):
+        check_justification(CTX, false)
+    for owner in ("alice", ("alice", "bob")):
+        chain, made = Try(owner=owner, justification=false).make()
+        rejected(handle_request(CTX, chain, made, VOTER), reason)
+
+
+@pytest.mark.clauses("WP-2.9-JUSTIFICATION", "WP-2.8-HANDLE-REQUEST")
+def test_a_genuine_justification_is_of_no_use_to_a_single_owner() -> None:
+    check_justification(CTX, None)
+    check_justification(CTX, validated())
+    chain, made = Try(justification=validated()).make()
+    rejected(handle_request(CTX, chain, made, VOTER), Reason.INVALID_BLOCK_PROPOSAL)
+    rejected(
+        handle_request(CTX, evolve(chain), evolve(made, justification=validated(round=9)), VOTER),
+        Reason.INVALID_BLOCK_PROPOSAL,
+    )
+
+
+# --- HandleRequest with several owners ---------------------------------------------------------------------------
+
+SHARED = network(owners=(("alice", "bob"), "carol"))
+"""Alice and Bob share the first root chain."""
+
+
+class Turns(Token):
+    """The bundled token, but only Bob's key may propose next."""
+
+    def proposers(self, chain_id: ChainId, state: Balance) -> Set[bytes] | None:  # type: ignore[override]
+        return members(key("bob"))
+
+
+def shared(**fields: Any) -> Try:
+    """Return a proposal of one of two owners."""
+    return Try(owner=("alice", "bob"), **fields)
+
+
+@pytest.mark.clauses("WP-2.9-PROPOSAL")
+@pytest.mark.parametrize("scheme", [IDEAL, ED25519])
+@pytest.mark.parametrize("proposer", ["alice", "bob"])
+@pytest.mark.parametrize("round", [0, 1, MAX_U32])
+def test_several_owners_get_votes_to_validate(scheme: Any, proposer: str, round: int) -> None:
+    net = network(owners=(("alice", "bob"), "carol"), scheme=scheme)
+    chain, voter = root(net), validators(net)[0]
+    expected = executed(net, chain, pay())
+    made = request(net, proposer, expected.block, round)
+    outcome = accepted(handle_request(net.context, chain, made, voter))
+    assert outcome.outputs == (vote(net, 0, expected, Kind.VALIDATED, round),)
+    local = evolve(chain.localized, pending=expected, rounds=Rounds(round))
+    assert outcome.state == evolve(chain, localized=local)
+
+
+NO_FAULT = (None, lambda _: None)
+SHARED_FAULTS: list[tuple[Reason, Callable[[Try], object]]] = [
+    *REQUEST_FAULTS[:7],
+    (
+        Reason.INVALID_SIGNATURE,
+        lambda t: setattr(t, "justification", FALSE_CERTIFICATES[Reason.INVALID_SIGNATURE]),
+    ),
+    (Reason.INSUFFICIENT_ROUND, lambda t: (setattr(t, "pending", OTHER_PENDING), setattr(t, "round", 0))),
+    (Reason.HAS_LOCKED_BLOCK, lambda t: setattr(t, "rounds", evolve(t.rounds, locked=validated()))),
+    *REQUEST_FAULTS[-2:],
+]
+
+
+@pytest.mark.clauses("WP-2.9-PROPOSAL")
+@pytest.mark.parametrize("height", [0, 3, MAX_U64 - 1])
+def test_a_proposal_in_rounds_without_fault(height: int) -> None:
+    chain, made = shared(height=height, proposer="bob", round=2, justification=None).make()
+    after = accepted(handle_request(CTX, chain, made, VOTER)).state.localized
+    assert (after.pending.block, after.rounds) == (made.block, Rounds(2))
+
+
+@pytest.mark.clauses("WP-2.9-PROPOSAL", "WP-2.8-ATOMIC")
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [*((f, NO_FAULT) for f in SHARED_FAULTS), *combinations(SHARED_FAULTS, 2)],
+    ids=lambda fault: getattr(fault[0], "name", "alone"),
+)
+def test_the_first_guard_of_a_proposal_in_rounds_decides(first: Any, second: Any) -> None:
+    chain, made = attempt([second[1], first[1]], shared(round=1)).make()
+    rejected(handle_request(CTX, chain, made, VOTER), first[0])
+    rejected(handle_request(CTX, chain, made, None), first[0])
+
+
+@pytest.mark.clauses("WP-4.6-PROPOSERS", "WP-2.9-PROPOSAL")
+@pytest.mark.parametrize(("reason", "fault"), SHARED_FAULTS, ids=[r.name for r, _ in SHARED_FAULTS])
+def test_turns_are_looked_at_between_owner_and_signature(reason: Reason, fault: Callable[[Try], object]) -> None:
+    context = evolve(CTX, application=Turns())
+    chain, made = attempt([fault], shared(round=1)).make()
+    before = (Reason.INACTIVE_CHAIN, Reason.CHAIN_CLOSED, Reason.INVALID_OWNER)
+    expected = reason if fault in [f for r, f in SHARED_FAULTS if r in before] else Reason.OUT_OF_TURN
+    found = rejected(handle_request(context, chain, made, VOTER), expected)
+    assert expected is reason or found.detail == key("alice")
+
+
+@pytest.mark.clauses("WP-4.6-PROPOSERS")
+def test_the_application_is_asked_before_each_proposal_and_not_about_single_owners() -> None:
+    context = evolve(CTX, application=Turns())
+    for trying in (shared(proposer="bob"), Try(), Try(owner=("alice", "carol"))):
+        chain, made = trying.make()
+        accepted(handle_request(context, chain, made, VOTER))
+
+
+@pytest.mark.clauses("WP-2.9-PROPOSAL", "WP-2.9-JUSTIFICATION")
+def test_a_repeated_proposal_is_voted_for_again_without_executing_it() -> None:
+    """Also after another lock, by another owner and with another justification."""
+    trying = shared(round=1)
+    chain, made = trying.make()
+    invalid = ExecutedBlock(made.block, (), NO_HASH)
+    for lock in (None, validated(round=5)):
+        waiting = evolve(chain, localized=Localized(pending=invalid, rounds=Rounds(1, lock)))
+        for name in ("alice", "bob"):
+            for justification in (None, validated(round=7)):
+                again = request(NET, name, made.block, 1, justification)
+                outcome = accepted(handle_request(CTX, waiting, again, VOTER))
+                assert outcome.state is waiting
+                assert outcome.outputs == (vote(NET, 0, invalid, Kind.VALIDATED, 1),)
+        rejected(handle_request(CTX, waiting, request(NET, "alice", made.block, 0), VOTER), Reason.INSUFFICIENT_ROUND)
+
+
+@pytest.mark.clauses("WP-2.9-PROPOSAL", "WP-2.9-JUSTIFICATION")
+def test_a_new_round_replaces_the_proposal_and_keeps_the_lock() -> None:
+    trying = shared(round=3, pending=OTHER_PENDING, rounds=Rounds(1, validated(round=1)))
+    chain, made = trying.make()
+    own = execute_block(CTX, chain, made.block).executed
+    justified = evolve(made, justification=validated(own, 2))
+    found = rejected(handle_request(CTX, chain, made, VOTER), Reason.HAS_LOCKED_BLOCK)
+    assert found.detail == 1
+    after = accepted(handle_request(CTX, chain, justified, VOTER))
+    assert after.state.localized.pending == own
+    assert after.state.localized.rounds == Rounds(3, validated(round=1))
+    assert after.outputs == (vote(NET, 0, own, Kind.VALIDATED, 3),)
+
+
 # --- HandleCertificate -------------------------------------------------------------------------------------------
 
 
@@ -348,6 +520,18 @@ def test_a_certificate_need_not_match_what_is_pending(pending: ExecutedBlock | N
     assert after.localized.pending is None
 
 
+@pytest.mark.clauses("WP-2.9-RESET", "WP-2.8-HANDLE-CERTIFICATE")
+@pytest.mark.parametrize("owner", ["alice", ("alice",), ("alice", "bob")])
+@pytest.mark.parametrize("round", [0, 1, MAX_U32])
+def test_a_confirmed_certificate_of_any_round_ends_the_rounds(owner: Any, round: int) -> None:
+    rounds = Rounds(7, validated(round=9))
+    chain = cell(owner=owner, localized=Localized(pending=OTHER_PENDING, rounds=rounds))
+    certificate = certify(NET, executed(NET, chain, pay()), round=round)
+    after = accepted(handle(CTX, Validator(Map({ALICE: chain})), certificate, VOTER)).state.chains[ALICE].localized
+    assert (after.pending, after.rounds) == (None, FIRST_ROUND)
+    assert after.certificates.since(0) == (certificate,)
+
+
 @pytest.mark.clauses("WP-2.8-HANDLE-CERTIFICATE", "WP-2.6-ANTICIPATION")
 def test_a_certified_block_may_anticipate() -> None:
     _, certificate = commit(NET, root(NET), pay(7))
@@ -361,10 +545,12 @@ class TryCertificate:
     """A certificate and the cell that it meets: valid unless a fault is put in."""
 
     created: bool = True
-    owner: str | None = "alice"
+    owner: str | tuple[str, ...] | None = "alice"
     height: int = 3
     next_height: int | None = None
     kind: Kind = Kind.CONFIRMED
+    round: int = 0
+    rounds: Rounds = FIRST_ROUND
     voters: list[int] = field(factory=lambda: [0, 1, 2])
     reuse: bool = False
     stranger: bool = False
@@ -382,6 +568,7 @@ class TryCertificate:
             next_height=self.height if self.next_height is None else self.next_height,
             block_hash=digest("tip"),
         )
+        chain = evolve(chain, localized=evolve(chain.localized, rounds=self.rounds))
         block = Block(ALICE, self.height, self.previous, tuple(self.transactions))
         try:
             result = execute_block(CTX, chain, block).executed
@@ -393,7 +580,7 @@ class TryCertificate:
 
     def sign(self, result: ExecutedBlock) -> Certificate:
         """Certify, with faulty signers."""
-        certificate = certify(NET, result, self.voters, self.kind)
+        certificate = certify(NET, result, self.voters, self.kind, self.round)
         pairs = list(certificate.signatures)
         if self.reuse:
             pairs.insert(1, pairs[0])
@@ -821,6 +1008,202 @@ def test_a_confirmation_of_nothing() -> None:
         assert outcome.state is some
 
 
+# --- HandleValidated ---------------------------------------------------------------------------------------------
+
+
+def finalising(**fields: Any) -> TryCertificate:
+    """Return a validated certificate for a chain of two owners."""
+    return TryCertificate(owner=("alice", "bob"), kind=Kind.VALIDATED, **fields)
+
+
+def validate(chain: Chain, certificate: Certificate, voter: Any = VOTER) -> Outcome[Chain]:
+    return handle_validated(CTX, chain, certificate, voter)
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED", "WP-2.9-FINAL-VOTE", "WP-2.9-LOCK")
+@pytest.mark.parametrize("scheme", [IDEAL, ED25519])
+@pytest.mark.parametrize("round", [0, 1, MAX_U32])
+def test_a_validated_certificate_locks_and_gets_a_final_vote(scheme: Any, round: int) -> None:
+    net = network(owners=(("alice", "bob"),), scheme=scheme)
+    chain = root(net)
+    some = executed(net, chain, pay())
+    certificate = certify(net, some, kind=Kind.VALIDATED, round=round)
+    outcome = accepted(handle_validated(net.context, chain, certificate, validators(net)[0]))
+    assert outcome.outputs == (vote(net, 0, some, Kind.CONFIRMED, round),)
+    assert outcome.state == evolve(chain, localized=evolve(chain.localized, rounds=Rounds(0, certificate)))
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED")
+def test_a_node_without_a_key_locks_and_does_not_vote() -> None:
+    chain, certificate = finalising().make()
+    outcome = accepted(validate(chain, certificate, None))
+    assert outcome.outputs == ()
+    assert outcome.state.localized.rounds.locked is certificate
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED")
+def test_a_final_vote_executes_nothing_and_leaves_the_proposal_alone() -> None:
+    """Neither a block that this node would refuse, nor messages that it misses, nor another proposal matter."""
+    certificate = validated(ExecutedBlock(Block(ALICE, 3, digest("tip"), (UNKNOWN, pay(TOKENS + 1))), (), NO_HASH), 4)
+    chain, _ = shared(pending=OTHER_PENDING, rounds=Rounds(4)).make()
+    outcome = accepted(validate(chain, certificate))
+    assert outcome.outputs == (vote(NET, 0, certificate.executed, Kind.CONFIRMED, 4),)
+    assert outcome.state == evolve(chain, localized=evolve(chain.localized, rounds=Rounds(4, certificate)))
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED", "WP-2.5-REQUEST")
+def test_a_final_vote_comes_with_all_pending_requests() -> None:
+    chain, _ = commit(SHARED, root(SHARED), pay(), pay(2, (5,)))
+    certificate = certify(SHARED, executed(SHARED, chain, pay()), kind=Kind.VALIDATED)
+    outcome = accepted(handle_validated(SHARED.context, chain, certificate, VOTER))
+    assert outcome.outputs[1:] == (update(chain, BOB), update(chain, (5,)))
+    assert accepted(handle_validated(SHARED.context, chain, certificate, None)).outputs == outcome.outputs[1:]
+
+
+VALIDATED_FAULTS: list[tuple[Reason, Callable[[TryCertificate], object]]] = [
+    (Reason.INACTIVE_CHAIN, lambda t: setattr(t, "created", False)),
+    (Reason.CHAIN_CLOSED, lambda t: setattr(t, "owner", None)),
+    (Reason.MISSING_EARLIER_BLOCKS, lambda t: setattr(t, "next_height", 2)),
+    (Reason.UNEXPECTED_CERTIFICATE_KIND, lambda t: setattr(t, "owner", "alice")),
+    (Reason.UNEXPECTED_CERTIFICATE_KIND, lambda t: setattr(t, "kind", Kind.CONFIRMED)),
+    (Reason.CERTIFICATE_VALIDATOR_REUSE, lambda t: setattr(t, "reuse", True)),
+    (Reason.INVALID_CERTIFICATE_SIGNER, lambda t: setattr(t, "stranger", True)),
+    (Reason.CERTIFICATE_REQUIRES_QUORUM, lambda t: setattr(t, "voters", [0, 1])),
+    (Reason.INVALID_SIGNATURE, lambda t: setattr(t, "genuine", False)),
+    (Reason.INVALID_BLOCK_CHAINING, lambda t: setattr(t, "previous", digest("other"))),
+    (Reason.INSUFFICIENT_ROUND, lambda t: setattr(t, "rounds", evolve(t.rounds, last=2))),
+    (Reason.HAS_LOCKED_BLOCK, lambda t: setattr(t, "rounds", evolve(t.rounds, locked=validated(round=1)))),
+]
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED", "WP-2.8-ATOMIC")
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [*((f, NO_FAULT) for f in VALIDATED_FAULTS), *combinations(VALIDATED_FAULTS, 2)],
+    ids=lambda fault: getattr(fault[0], "name", "alone"),
+)
+def test_the_first_guard_of_a_validated_certificate_decides(first: Any, second: Any) -> None:
+    chain, certificate = attempt([second[1], first[1]], finalising(round=1)).make()
+    for voter in (VOTER, None):
+        rejected(validate(chain, certificate, voter), first[0])
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED", "WP-2.9-LOCK", "WP-2.9-ROUND")
+def test_details_of_a_rejected_validated_certificate() -> None:
+    for rounds, reason, detail in (
+        (Rounds(5), Reason.INSUFFICIENT_ROUND, 4),
+        (Rounds(0, validated(round=5)), Reason.INSUFFICIENT_ROUND, 4),
+        (Rounds(MAX_U32), Reason.INSUFFICIENT_ROUND, MAX_U32 - 1),
+        (Rounds(4, validated(round=4)), Reason.HAS_LOCKED_BLOCK, 4),
+    ):
+        chain, certificate = finalising(round=4, rounds=rounds).make()
+        assert rejected(validate(chain, certificate), reason).detail == detail
+    for reason, detail in ((Reason.MISSING_EARLIER_BLOCKS, 2), (Reason.INVALID_BLOCK_CHAINING, digest("tip"))):
+        chain, certificate = attempt([dict(VALIDATED_FAULTS)[reason]], finalising()).make()
+        assert rejected(validate(chain, certificate), reason).detail == detail
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED", "WP-2.9-LOCK")
+def test_the_lock_moves_to_later_rounds_only() -> None:
+    for lock, moves in ((validated(round=3), True), (validated(round=5), False)):
+        chain, certificate = finalising(round=4, rounds=Rounds(2, lock)).make()
+        outcome = validate(chain, certificate)
+        assert isinstance(outcome, Accepted) == moves
+        if isinstance(outcome, Accepted):
+            assert outcome.state.localized.rounds == Rounds(2, certificate)
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED")
+@pytest.mark.parametrize("height", [0, 1, 2])
+@pytest.mark.parametrize("owner", [None, "alice", ("alice", "bob")])
+@pytest.mark.parametrize("voter", [None, VOTER])
+def test_a_validated_certificate_below_the_tip_is_not_looked_at(height: int, owner: Any, voter: Any) -> None:
+    outboxes = Map({BOB: Outbox(3, Queue().push(1))})
+    certificates: Log[Certificate] = fold(Log.append, Log(), [certify(NET, OTHER_PENDING, ())] * 3)
+    local = Localized(
+        rounds=Rounds(8, validated(round=9)), outboxes=outboxes, counters=Map({1: 1}), certificates=certificates
+    )
+    chain = cell(owner=owner, next_height=3, localized=local)
+    wrong = Block(ALICE, height, digest("other"), (UNKNOWN,))
+    certificate = Certificate(ExecutedBlock(wrong, (), NO_HASH), Kind.VALIDATED, 9, ())
+    outcome = accepted(validate(chain, certificate, voter))
+    assert outcome.state is chain
+    assert outcome.outputs == (chain_info(chain), update(chain, BOB))
+
+
+@pytest.mark.clauses("WP-2.8-HANDLE-CERTIFICATE", "WP-2.9-VALIDATED")
+def test_where_a_certified_block_belongs() -> None:
+    part = cell(next_height=3).consistent
+    assert [is_next(part, n) for n in (0, 2, 3)] == [False, False, True]
+    closed = evolve(part, owner=None)
+    assert not is_next(closed, 2)
+    for some, height, reason in (
+        (part, 4, Reason.MISSING_EARLIER_BLOCKS),
+        (part, MAX_U64, Reason.MISSING_EARLIER_BLOCKS),
+        (closed, 3, Reason.CHAIN_CLOSED),
+        (closed, 4, Reason.CHAIN_CLOSED),
+        (evolve(part, created=False), 0, Reason.INACTIVE_CHAIN),
+    ):
+        with refused(reason):
+            is_next(some, height)
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED")
+@pytest.mark.parametrize("reason", FALSE_CERTIFICATES)
+def test_a_validated_certificate_is_verified_by_itself(reason: Reason) -> None:
+    check_validated(CTX, validated(round=3))
+    with refused(reason):
+        check_validated(CTX, FALSE_CERTIFICATES[reason])
+
+
+@pytest.mark.clauses("WP-2.9-VALIDATED", "WP-2.8-HANDLE-CERTIFICATE")
+def test_the_kind_of_a_certificate_decides_about_its_handler() -> None:
+    """A single-owner chain has no use for a validated one, and neither kind passes for the other."""
+    chain, certificate = finalising().make()
+    validator = Validator(Map({ALICE: chain}))
+    assert (
+        accepted(handle(CTX, validator, certificate, VOTER)).outputs == accepted(validate(chain, certificate)).outputs
+    )
+    rejected(handle_certificate(CTX, chain, certificate), Reason.UNEXPECTED_CERTIFICATE_KIND)
+    single = evolve(chain, consistent=evolve(chain.consistent, owner=key("alice")))
+    found = rejected(
+        handle(CTX, Validator(Map({ALICE: single})), certificate, VOTER), Reason.UNEXPECTED_CERTIFICATE_KIND
+    )
+    assert found.detail is Kind.VALIDATED
+
+
+@pytest.mark.clauses("WP-2.9-LOCK", "WP-2.9-VALIDATED")
+def test_a_repeated_validated_certificate_repeats_the_final_vote() -> None:
+    """Whoever signed it, and after a later proposal of the lock not any more."""
+    chain, certificate = finalising(round=1).make()
+    once = accepted(validate(chain, certificate))
+    for again in (certificate, validated(certificate.executed, 1, (1, 2, 3))):
+        twice = accepted(validate(once.state, again))
+        assert twice == once
+    block = certificate.executed.block
+    later = accepted(handle_request(CTX, once.state, request(NET, "bob", block, 2), VOTER)).state
+    rejected(validate(later, certificate), Reason.INSUFFICIENT_ROUND)
+
+
+# --- restart and rounds ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.clauses("WP-2.9-LEARN-LOCK", "WP-2.8-QUERY")
+def test_what_a_node_says_about_the_height_in_progress() -> None:
+    assert round_info(Chain((9,))) == RoundInfo((9,), 0, None, FIRST_ROUND)
+    rounds = Rounds(4, validated(round=2))
+    chain = cell(next_height=3, localized=Localized(pending=OTHER_PENDING, rounds=rounds))
+    assert round_info(chain) == RoundInfo(ALICE, 3, OTHER_PENDING, rounds)
+
+
+@pytest.mark.clauses("WP-2.9-DURABLE")
+def test_a_restart_changes_nothing() -> None:
+    for chain, item in lawful_inputs():
+        before = accepted(handle(CTX, Validator(Map({chain.chain_id: chain})), item, VOTER)).state
+        assert restart(before) == before
+    assert restart(Validator()) == Validator()
+
+
 # --- universal laws ----------------------------------------------------------------------------------------------
 
 
@@ -831,7 +1214,11 @@ def lawful_inputs() -> list[tuple[Chain, Any]]:
     bob = delivered(alice, root(NET, 1))
     take = map(Receive, credit(first))
     closing = certified(NET, alice, CloseChain())
+    lock = executed(SHARED, root(SHARED), pay())
     return [
+        (root(SHARED), request(SHARED, "bob", lock.block, 4, validated(lock, 3))),
+        (root(SHARED), validated(lock, 2)),
+        (root(SHARED), proposal(SHARED, "alice", root(SHARED), AddOwner(key("carol")))),
         (root(NET), proposal(NET, "alice", root(NET), pay(), OpenChain((0, 1), key("carol")))),
         (alice, proposal(NET, "alice", alice, ChangeKey(key("carol")))),
         (root(NET), first),
@@ -854,7 +1241,6 @@ def test_repeating_an_accepted_input_changes_nothing(chain: Chain, item: Any) ->
     once = accepted(handle(CTX, validator, item, VOTER))
     twice = accepted(handle(CTX, once.state, item, VOTER))
     assert twice == once
-    assert twice.state is once.state
 
 
 @pytest.mark.parametrize(("chain", "item"), lawful_inputs())
@@ -1048,6 +1434,7 @@ def test_a_tombstone_answers_every_handler_as_the_chain_would(story: Any, local:
         assert right.outputs == left.outputs
         chain, tombstone = left.state, right.state
         assert accepted(archive_chain(chain)).state == tombstone
+        assert restart(Validator(Map({BOB: tombstone}))) == Validator(Map({BOB: tombstone}))
         assert hashed_state(evolve(tombstone.consistent, state=chain.consistent.state)) == hashed_state(
             chain.consistent
         )
@@ -1142,6 +1529,18 @@ def test_genesis_identifiers_are_well_formed(bad: ChainId) -> None:
     # This is tested for all of them first.
     with refused(Reason.INVALID_IDENTIFIER):
         genesis_validator(genesis((3,), (3,), bad))
+
+
+@pytest.mark.clauses("WP-2.4-GENESIS", "WP-2.9-OWNERS")
+def test_genesis_chains_may_have_several_owners_but_not_none() -> None:
+    several = GenesisChain((3,), owner_of(("alice", "bob")), FULL)
+    assert genesis_validator(Genesis(committee(), (several,))).chains[(3,)] == cell((3,), ("alice", "bob"))
+    nobody = GenesisChain((4,), Owners(members()), FULL)
+    with refused(Reason.EMPTY_OWNER_SET):
+        genesis_validator(Genesis(committee(), (several, nobody)))
+    # Identifiers are looked at first.
+    with refused(Reason.GENESIS_NOT_PREFIX_FREE):
+        genesis_validator(Genesis(committee(), (nobody, nobody)))
 
 
 # --- whole lives -------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ class SmallNetwork:
         self.violations: list[Violation] = []
         self.driver = Driver(self.network, initial_world(self.network), observe=self._judge)
         self.signers = user_signers(spec, SCHEMES[spec.crypto])
-        self.chains: dict[str, ChainId] = {chain.owner: chain.id for chain in spec.chains}
+        self.chains: dict[str, ChainId] = {name: chain.id for name, chain in zip(USERS, spec.chains, strict=True)}
         self.clients: dict[str, Client] = {
             name: self.driver.client(name, self.signers[name], self.chains[name]) for name in USERS
         }

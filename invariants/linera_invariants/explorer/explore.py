@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import asdict, define, evolve, field, fields, filters, frozen
 
+from linera_invariants.reports import counted
 from linera_invariants.story import Names, tell
 from linera_invariants.traces import broken_rule, trace_of
 from linera_invariants.views import short
@@ -21,7 +22,7 @@ from .search import Search
 from .system import System, TooManyStates
 from .tables import Tables
 from .whole import Whole
-from .witnesses import TableWatch, Watch
+from .witnesses import TableWatch, Watch, WayOut
 
 AnySearch: TypeAlias = Search | ObjectSearch
 Progress: TypeAlias = Callable[[Any], None]
@@ -76,6 +77,8 @@ class Report:
     kept: int = 0
     transitions: int = 0
     dead_ends: int = 0
+    stuck: int = 0
+    """States kept from which a persistent proposer cannot finish."""
     depth: int = 0
     locals: int = 0
     calls: int = 0
@@ -97,11 +100,13 @@ class Report:
             found.append(f"expected a violation of {expect.violates}, found one of {self.attack.statement}")
         if self.verdict == "holds":
             found += [f"not reached: {name}" for name, reached in self.reached.items() if not reached]
+            if self.stuck:
+                found.append(f"a persistent proposer cannot finish from {counted(self.stuck, 'state')}")
             if not self.quick and expect.states not in (None, self.states):
                 found.append(f"expected {expect.states:,} states, found {self.states:,}")
         depth = self.depth if self.attack is None else self.attack.length
-        counted = self.attack is not None or not self.quick
-        if counted and expect.depth not in (None, depth):
+        complete = self.attack is not None or not self.quick
+        if complete and expect.depth not in (None, depth):
             found.append(f"expected depth {expect.depth}, found {depth}")
         return found
 
@@ -152,6 +157,8 @@ def explore_setting(report: Report, setting: Setting, options: Options, progress
         names = setting.model.predicates
         watches = [Watch(witness, system) for witness in setting.model.witnesses]
         search = run(ObjectSearch(system, names, watches, options.bounds, progress), report)
+        if setting.model.persistent is not None:
+            raise OutOfBounds(f"{reason}: whether a persistent proposer finishes takes tables") from None
     else:
         search = search_tables(report, system, options, progress)
     if search.wrong is not None:
@@ -178,10 +185,11 @@ def table_search(system: System, options: Options, progress: Progress) -> Search
     model = system.setting.model
     whole = Whole(system, model.predicates)
     tables = Tables(system, options.symmetry and not whole.judges, options.word)
-    quick = options.quick and not whole.judges
+    quick = options.quick and not whole.judges and not model.at_once
     judge = Judge(tables, model.predicates, quick)
     watches = [TableWatch(witness, system, tables=tables) for witness in model.witnesses]
-    return Search(tables, judge, whole, watches, options.bounds, progress, quick)
+    way_out = None if model.persistent is None else WayOut(tables)
+    return Search(tables, judge, whole, watches, options.bounds, progress, way_out, quick)
 
 
 def run(search: AnySearch, report: Report) -> AnySearch:
@@ -207,6 +215,7 @@ def add_up(report: Report, search: AnySearch) -> None:
         report.reached[watch.witness.name] = report.reached.get(watch.witness.name, False) or watch.reached
     if isinstance(search, Search):
         report.quick = report.quick or search.lazy
+        report.stuck += 0 if search.way_out is None else search.way_out.stuck
         for goal, cases in search.whole.cases.items():
             name = f"a case for {goal}"
             report.reached[name] = report.reached.get(name, False) or cases > 0

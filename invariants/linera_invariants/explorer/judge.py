@@ -13,22 +13,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import define, field, frozen
 from immutables import Map
-from numpy.typing import NDArray
 
 from linera_invariants.driver import Step
 from linera_invariants.registry import Names, Predicate, Scope, Violation, chosen
 from linera_invariants.views import Cell, same_place
 from linera_reference.network import World, step
-from linera_reference.notation import Hash, PublicKey
+from linera_reference.notation import PublicKey
 from linera_reference.rejections import unwrap
 
 from .bounds import TooWide
 from .packing import Batch, Numbers
 from .parts import ABSENT, Memo, Read, View
 from .system import SHARED, Input, System, bits
-from .tables import Tables
+from .tables import Flags, Sent, Tables
 
-Flags: TypeAlias = NDArray[np.bool_]
 DENSE = 1 << 26
 """Possible questions of which each has its own flag."""
 
@@ -102,19 +100,6 @@ class Questions:
 Judging: TypeAlias = Callable[[int, int], tuple[Verdict, int]]
 
 
-@frozen(eq=False)
-class Sent:
-    """What was sent in each state of a batch: masks of requests, certificates, and the voters for each block."""
-
-    requested: Numbers
-    formed: Numbers
-    voters: list[Numbers]
-
-    def rows(self, rows: Numbers) -> "Sent":
-        """Return some of the states."""
-        return Sent(self.requested[rows], self.formed[rows], [who[rows] for who in self.voters])
-
-
 def _between(width: int, judge: Judging) -> Judging:
     """Judge every context between two: what was sent, and what could be. Only bits that are read are varied."""
 
@@ -150,24 +135,28 @@ class Judge:
         """Prepare one kind of question per kind of part."""
         system = self.system
         self.network = system.setting.network
-        self.certificates, self.requests = len(system.blocks), len(system.requests)
+        self.certificates = len(system.slots)
+        self.requests = 0 if self.tables.at_once else system.offered  # else they follow from certificates
         scopes: tuple[Scope, ...] = ("validator", "cell", "pair", "certificate", "vote", "step")
         self.judges = {scope: list(chosen(self.names, scope)) for scope in scopes}
         self.memos: dict[Any, Memo[tuple[str, ...]]] = {}
+        offered = system.justified[: system.offered]
+        masks = {since: sum(1 << n for n, other in enumerate(offered) if other == since) for since in offered}
+        self.justifying = list(masks.items())
         shared = self.certificates + self.requests
         self.forged = len(system.forged)
         self.local = self._questions(len(system.locals), shared + self.forged, self._judge_local)
         self.sizes = [len(cells) for cells in system.cells]
         self.pairs = [
             self._questions(size * size, self.certificates, self._judge_pair(column))
-            for column, size in enumerate(self.sizes)
+            for column, size in enumerate(self.sizes if self.judges["pair"] else ())
         ]
         self.columns = [self._column(column) for column in range(len(system.cells))]
-        self.rivals = [self._rivals(number) for number in range(len(system.blocks))]
+        self.places = [self._place(number) for number in range(len(system.slots))]
         voters = len(system.setting.order)
         self.certified = [
-            self._questions(1, shared + voters * (1 + len(self.rivals[number])), self._judge_block(number))
-            for number in range(len(system.blocks))
+            self._questions(1, shared + voters * len(self._relevant(number)), self._judge_slot(number))
+            for number in range(len(system.slots) if self.judges["certificate"] else 0)
         ]
 
     def _questions(self, subjects: int, width: int, judge: "Judging") -> Questions:
@@ -187,22 +176,27 @@ class Judge:
         cells = (local.cells for local in self.system.locals.values)
         return np.array([c[column] if column < len(c) else 0 for c in cells], np.int64)
 
-    def _rivals(self, number: int) -> list[int]:
-        blocks = self.system.blocks.values
-        return [i for i, other in enumerate(blocks) if i != number and same_place(other.block, blocks[number].block)]
+    def _place(self, number: int) -> list[int]:
+        """Return a slot, then the others that are about the same place."""
+        slots, block = self.system.slots, self.system.slots[number].executed.block
+        others = (i for i, slot in enumerate(slots) if i != number and same_place(slot.executed.block, block))
+        return [number, *others]
+
+    def _relevant(self, number: int) -> list[int]:
+        """Return the ballots that lead to the certificates of the same place."""
+        return [ballot for slot in self.places[number] for ballot in self.system.slots[slot].ballots]
 
     # --- asking ---
 
     def questions(self, batch: Batch) -> Iterator[tuple[Questions, Numbers, Numbers, Any]]:
         """Walk what must be asked about a batch: kind, subjects, contexts, and the rows that these belong to."""
-        tables = self.tables
-        ids = [place.get(batch) for place in tables.local]
-        least = Sent(tables.requested.get(batch), tables.certified.get(batch), tables.voters(batch, ids))
-        most = self._everything(least) if self.lazy else least
+        ids, least = [place.get(batch) for place in self.tables.local], self.tables.sent(batch)
+        most = self.tables.everything(least) if self.lazy else least
         context = self._context(self.local, least, most, self._local_context)
         for local in ids:
             yield self.local, local, context, None
-        for column, (size, questions) in enumerate(zip(self.sizes, self.pairs, strict=True)):
+        for column, questions in enumerate(self.pairs):
+            size = self.sizes[column]
             formed = self._context(questions, least, most, lambda sent: sent.formed)
             for one, other in combinations(ids, 2):
                 mine, theirs = self.columns[column][one], self.columns[column][other]
@@ -214,28 +208,26 @@ class Judge:
             part = partial(self._voting_context, number, many.formed)
             yield questions, np.zeros(len(rows), np.int64), self._context(questions, few, many, part), rows
 
-    def _everything(self, sent: "Sent") -> "Sent":
-        """Return what can be sent at once."""
-        adversary = sum(1 << place for place in self.tables.byzantine)
-        requested = np.full_like(sent.requested, (1 << self.requests) - 1)
-        return Sent(requested, self.tables.possible(sent.voters, sent.formed), [who | adversary for who in sent.voters])
-
-    def _context(self, questions: Questions, least: "Sent", most: "Sent", part: Callable[["Sent"], Numbers]) -> Numbers:
+    def _context(self, questions: Questions, least: Sent, most: Sent, part: Callable[[Sent], Numbers]) -> Numbers:
         """Return a part of what was sent; when lazy, followed by that part of what could be."""
         return part(least) | part(most) << questions.width // 2 if self.lazy else part(least)
 
-    def _local_context(self, sent: "Sent") -> Numbers:
-        context = sent.formed | sent.requested << self.certificates
+    def _local_context(self, sent: Sent) -> Numbers:
+        context = self._shared_context(sent)
         for number in range(self.forged):
             shown = self.tables.shown(number, sent.voters, len(context)).astype(np.int64)
             context = context | shown << (self.certificates + self.requests + number)
         return context
 
-    def _voting_context(self, number: int, relevant: Numbers, sent: "Sent") -> Numbers:
-        context = sent.formed | sent.requested << self.certificates
-        for i, block in enumerate([number, *self.rivals[number]]):
-            known = sent.voters[block] * (relevant >> block & 1)
-            context = context | known << (self.certificates + self.requests + i * len(self.system.setting.order))
+    def _shared_context(self, sent: Sent) -> Numbers:
+        return sent.formed | sent.requested << self.certificates if self.requests else sent.formed
+
+    def _voting_context(self, number: int, relevant: Numbers, sent: Sent) -> Numbers:
+        context, place = self._shared_context(sent), self.certificates + self.requests
+        for slot in self.places[number]:
+            for ballot in self.system.slots[slot].ballots:
+                context = context | sent.voters[ballot] * (relevant >> slot & 1) << place
+                place += len(self.system.setting.order)
         return context
 
     def ask(self, batch: Batch) -> bool:
@@ -266,12 +258,19 @@ class Judge:
                 case ("certificate", number):
                     notes[0] |= 1 << number
                     return context >> number & 1
+                case ("request", number) if number >= self.system.offered:
+                    return 0
+                case ("request", number) if self.tables.at_once:
+                    since = self.system.justified[number]
+                    return 1 if since is None else read(("certificate", since))
                 case ("request", number):
                     notes[0] |= 1 << self.certificates + number
                     return context >> self.certificates + number & 1
                 case ("certificates",):
                     notes[0] |= every
                     return context & every
+                case ("requests",) if self.tables.at_once:
+                    return sum(mask for since, mask in self.justifying if since is None or read(("certificate", since)))
                 case ("requests",):
                     asked = (1 << self.requests) - 1
                     notes[0] |= asked << self.certificates
@@ -314,9 +313,9 @@ class Judge:
                 if cell:
                     yield judge, column, self._asking(judge, self._cell(me, column))
         for judge in self.judges["vote"]:
-            for vote, (key, block) in system.votes.items():
-                if key == me and local.votes >> block & 1:
-                    yield judge, block, self._asking(judge, partial(_itself, vote))
+            for vote, (key, ballot) in system.votes.items():
+                if key == me and local.votes >> ballot & 1:
+                    yield judge, ballot, self._asking(judge, partial(_itself, vote))
 
     def _cell(self, key: PublicKey, column: int) -> Callable[[World], tuple[Cell]]:
         chain_id = self.system.chains.values[column]
@@ -333,14 +332,15 @@ class Judge:
 
     def _enabled(self, number: int, context: int, notes: list[int]) -> Iterator[Input]:
         """Walk the accepted inputs of a local state that the context allows."""
-        places = {"certificate": 0, "request": self.certificates, "forged": self.certificates + self.requests}
+        shared, forged = self._shared(context, notes), self.certificates + self.requests
         for given in self.system.rows[number]:
-            if given.kind in SHARED:
-                bit = places[given.kind] + given.number
-                notes[0] |= 1 << bit
-                if not context >> bit & 1:
-                    continue
-            yield given
+            if given.kind == "forged":
+                notes[0] |= 1 << forged + given.number
+                there = context >> forged + given.number & 1
+            else:
+                there = given.kind not in SHARED or shared((given.kind, given.number))
+            if there:
+                yield given
 
     def _stepping(self, judge: Predicate, given: Input) -> Callable[[Read], Iterable[Violation]]:
         system = self.system
@@ -381,68 +381,77 @@ class Judge:
 
         return judge_pair
 
-    def _judge_block(self, number: int) -> Judging:
-        """Judge the certificates that the voters for a block can have formed."""
+    def _judge_slot(self, number: int) -> Judging:
+        """Judge the certificates of a slot that the voters can have formed."""
         system, places = self.system, len(self.system.setting.order)
-        width, blocks = self.certificates + self.requests, [number, *self.rivals[number]]
+        width, ballots = self.certificates + self.requests, self._relevant(number)
         every = (1 << places) - 1
 
-        def judge_block(_: int, context: int) -> tuple[Verdict, int]:
+        def judge_slot(_: int, context: int) -> tuple[Verdict, int]:
             if not context >> number & 1:
                 return Verdict(), 1 << number
-            notes = [every << width]
+            notes = [0]
             shared = self._shared(context, notes)
 
             def read(slot: Any) -> Any:
                 if slot[0] != "voters":
                     return shared(slot)
-                place = width + blocks.index(slot[1]) * places
+                place = width + ballots.index(slot[1]) * places
                 notes[0] |= every << place
                 return context >> place & every
 
             # Any quorum of those who voted can have formed the certificate.
-            quorums = [mask for mask in system.quorums(number) if mask & read(("voters", number)) == mask]
+            quorums = [
+                (ballot, mask)
+                for ballot in system.slots[number].ballots
+                for mask in system.quorums(ballot)
+                if mask & read(("voters", ballot)) == mask
+            ]
             wrong = [
                 judge
                 for judge in self.judges["certificate"]
-                for mask in quorums
-                if self._ask(judge, (number, mask), read, partial(self._wrong_certificate, judge, number, mask))
+                for quorum in quorums
+                if self._ask(judge, (number, quorum), read, partial(self._wrong_certificate, judge, number, quorum))
             ]
             return Verdict(_names(wrong)), notes[0]
 
-        return judge_block
+        return judge_slot
 
-    def _wrong_certificate(self, judge: Predicate, number: int, quorum: int, read: Read) -> Iterable[Violation]:
+    def _wrong_certificate(
+        self, judge: Predicate, number: int, quorum: tuple[int, int], read: Read
+    ) -> Iterable[Violation]:
         """Judge the certificate of a quorum, in a world that knows of validators only who is correct."""
         system, order = self.system, self.system.setting.order
-        certificate = system.certificate_of(number, quorum)
-
-        known = (number, *self.rivals[number])
+        certificate, known = system.certificate_of(*quorum), self._relevant(number)
 
         def reading(slot: Any) -> Any:
             if slot[0] != "vote":
                 return read(slot)
-            _, key, block = slot
-            return read(("voters", block)) >> order.index(key) & 1 if block in known else 0
+            _, key, ballot = slot
+            return read(("voters", ballot)) >> order.index(key) & 1 if ballot in known else 0
 
-        def load(block_hash: Hash) -> Any:
-            block = system.hashes.get(block_hash)
-            if block is None or not read(("certificate", block)):
-                return ABSENT
-            return certificate if block == number else self._formed(block, number, read)
+        def view(slots: dict[Any, int]) -> Any:
+            def load(name: Any) -> Any:
+                slot = slots.get(name)
+                if slot is None or not read(("certificate", slot)):
+                    return ABSENT
+                return certificate if slot == number else self._formed(slot, number, read)
 
-        sent, names = system.world(reading, ()), list(system.hashes)
-        certificates: Any = View(load, lambda: [names[i] for i in bits(read(("certificates",)))])
-        world = World(_nobody(system.setting.correct), sent.requests, sent.votes, certificates)
+            return View(load, lambda: system.formed_names(slots, read(("certificates",))))
+
+        sent, nobody = system.world(reading, ()), _nobody(system.setting.correct)
+        world = World(nobody, sent.requests, sent.votes, view(system.hashes), view(system.validated))
         return judge.function(self.network, world, certificate)
 
-    def _formed(self, block: int, number: int, read: Read) -> Any:
-        """Return the certificate of a block that the first quorum of its voters formed; any will do for no rival."""
-        if block not in self.rivals[number]:
-            return self.system.standard(block)
-        who = read(("voters", block))
-        quorum = next((mask for mask in self.system.quorums(block) if mask & who == mask), None)
-        return ABSENT if quorum is None else self.system.certificate_of(block, quorum)
+    def _formed(self, slot: int, number: int, read: Read) -> Any:
+        """Return the certificate of a slot that the first quorum of its voters formed; any will do at another place."""
+        if slot not in self.places[number]:
+            return self.system.standard(slot)
+        for ballot in self.system.slots[slot].ballots:
+            for mask in self.system.quorums(ballot):
+                if mask & read(("voters", ballot)) == mask:
+                    return self.system.certificate_of(ballot, mask)
+        return ABSENT
 
 
 def _names(judges: Sequence[Predicate]) -> tuple[str, ...]:

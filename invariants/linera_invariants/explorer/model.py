@@ -6,7 +6,7 @@ The format is ``spec/schemas/model.schema.json``; validators, users, chains and 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,10 @@ from linera_invariants.scenarios import (
     validator_signers,
 )
 from linera_invariants.specdata import spec_root
-from linera_reference.block import ExecutedBlock, Request, sign_request
-from linera_reference.certificate import Certificate, sign_vote
+from linera_invariants.views import same_place
+from linera_reference.block import Block, ExecutedBlock
+from linera_reference.certificate import Certificate, Kind, VotePayload, sign_vote
+from linera_reference.certification import Ballot, proposal_kind
 from linera_reference.chain import Chain
 from linera_reference.client import local_context, next_block
 from linera_reference.committee import combined_weight, max_faulty
@@ -41,7 +43,9 @@ from linera_reference.execution import commit_block, execute_block
 from linera_reference.identifiers import ChainId
 from linera_reference.network import Certify, Network, World, step
 from linera_reference.notation import PublicKey
+from linera_reference.ownership import owns
 from linera_reference.rejections import Accepted, Rejection
+from linera_reference.request import Request, sign_request
 from linera_reference.validator import genesis_chain, genesis_validator, payload_of, receive_block
 
 # --- What a file says ---------------------------------------------------------------------------------------------
@@ -60,6 +64,35 @@ class BlockSpec:
 
 
 @frozen
+class ValidatedSpec:
+    """A block that was validated in a round."""
+
+    block: str
+    round: int = 0
+
+    def __str__(self) -> str:
+        """Name it."""
+        return f"{self.block}@{self.round}"
+
+
+@frozen
+class ProposalSpec:
+    """A request for a block in a round, by its owner or another one, with or without a justification."""
+
+    block: str
+    round: int = 0
+    justified: ValidatedSpec | None = None
+    owner: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name it: the same one for the same request."""
+        at = f"@{self.round}" if self.round else ""
+        by = f" by {self.owner}" if self.owner else ""
+        return f"{self.block}{at}{by}{f' since {self.justified}' if self.justified else ''}"
+
+
+@frozen
 class ForgedSpec:
     """Something that only an adversary makes."""
 
@@ -69,6 +102,12 @@ class ForgedSpec:
     signers: tuple[str, ...] = ()
     genuine: bool = True
     owner: str | None = None
+    round: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """What the votes in a certificate say."""
+        return Kind.VALIDATED if self.what == "validated" else Kind.CONFIRMED
 
 
 @frozen
@@ -77,6 +116,8 @@ class Witness:
 
     name: str
     certified: tuple[str, ...] = ()
+    validated: tuple[ValidatedSpec, ...] = ()
+    locked: tuple[ValidatedSpec, ...] = ()
     blocked: tuple[str, ...] = ()
     voted: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
@@ -92,7 +133,9 @@ class Witness:
     @property
     def blocks(self) -> tuple[str, ...]:
         """Every block that the witness names."""
-        return (*self.certified, *self.blocked, *self.voted, *self.pending, *self.committed, *self.received)
+        rounds = (spec.block for spec in (*self.validated, *self.locked))
+        named = (*self.certified, *self.blocked, *self.voted, *self.pending, *self.committed, *self.received)
+        return (*named, *rounds)
 
 
 @frozen
@@ -119,7 +162,17 @@ class Model:
     byzantine: tuple[str, ...] | None = ()
     """The Byzantine validators; ⊥ for every choice within f."""
     beyond: bool = False
+    rounds: int = 1
+    """On chains with several owners, the adversary acts in rounds below this one."""
+    proposals: tuple[ProposalSpec, ...] | None = None
+    """The requests for blocks of several owners; ⊥ for every block in every round, with every justification."""
     forged: tuple[ForgedSpec, ...] = ()
+    restarts: bool = False
+    """Whether validators crash and go on with what they stored."""
+    at_once: bool = False
+    """Whether everything that may be sent is sent as soon as it can be."""
+    persistent: int | None = None
+    """A round that only a persistent proposer uses: from every state it must be able to get a block committed."""
     resend: tuple[ChainId, ...] = ()
     archive: tuple[ChainId, ...] = ()
     predicates: tuple[str, ...] | None = None
@@ -195,18 +248,32 @@ def _wrong_names(model: Model) -> Iterator[tuple[str, str]]:
         yield from _unknown(f"forged, {forged.name}, owner", "a user", forged.owner, model.users)
         for signer in forged.signers:
             yield from _unknown(f"forged, {forged.name}, signers", "a validator", signer, model.validators)
+    yield from _wrong_proposals(model, blocks)
     for witness in model.witnesses:
         for name in witness.blocks:
             yield from _unknown(f"witnesses, {witness.name}", "a block", name, blocks)
     for name in model.byzantine or ():
         yield from _unknown("byzantine", "a validator", name, model.validators)
     for chain in model.chains:
-        yield from _unknown(f"chains, {chain.id}", "a user", chain.owner, model.users)
+        for owner in chain.owners:
+            yield from _unknown(f"chains, {chain.id}", "a user", owner, model.users)
     known = {*predicates(), *(judge.statement for judge in predicates().values())}
     for name in model.predicates or ():
         yield from _unknown("predicates", "a statement or predicate", name, known)
     if (model.expect.verdict == "violated") is not (model.expect.violates is not None):
         yield "expect", "expected `violates` where and only where the verdict is violated"
+
+
+def _wrong_proposals(model: Model, blocks: Iterable[str]) -> Iterator[tuple[str, str]]:
+    proposals = model.proposals or ()
+    for spec in proposals:
+        since = () if spec.justified is None else (spec.justified.block,)
+        for name in (spec.block, *since):
+            yield from _unknown(f"proposals, {spec.name}", "a block", name, blocks)
+        yield from _unknown(f"proposals, {spec.name}, owner", "a user", spec.owner, model.users)
+    last = max((spec.round for spec in proposals), default=model.rounds - 1)
+    if model.persistent is not None and model.persistent <= last:
+        yield "persistent", f"expected a round above those of other proposals, {last + 1} or later"
 
 
 def _wrong_blocks(model: Model) -> Iterator[tuple[str, str]]:
@@ -251,8 +318,12 @@ class Menu:
     """What may be sent in a setting, by name, in the order of the file."""
 
     requests: dict[str, Request] = field(factory=dict)
+    reserved: dict[str, Request] = field(factory=dict)
+    """What only the persistent proposer sends."""
     executed: dict[str, ExecutedBlock] = field(factory=dict)
     forged: dict[str, "Forged"] = field(factory=dict)
+    ballots: dict[Block, tuple[tuple[Kind, int], ...]] = field(factory=dict)
+    """What each block may be voted for: kinds and rounds."""
 
 
 @frozen
@@ -261,6 +332,8 @@ class Forged:
 
     item: Request | Certificate
     voters: frozenset[PublicKey] = frozenset()
+    ballot: Ballot | None = None
+    """What these votes are for."""
 
 
 @frozen
@@ -331,18 +404,30 @@ def network_of(model: Model, byzantine: Iterable[str]) -> Network:
     return build_network(evolve(_scenario(model), validators=chosen))
 
 
-def everything_signed(network: Network, executed: Iterable[ExecutedBlock]) -> World:
-    """Return the world where every validator voted for these blocks."""
-    payloads = [payload_of(network.context, one) for one in executed]
-    votes = (sign_vote(network.context.scheme, signer, p) for p in payloads for signer in network.signers.values())
+def payload_for(network: Network, ballot: Ballot) -> VotePayload:
+    """Return what a vote for a ballot signs."""
+    kind, executed, round_ = ballot
+    return payload_of(network.context, executed, kind, round_)
+
+
+def certify_as(ballot: Ballot, voters: Iterable[PublicKey]) -> Certify:
+    """Return the action that gathers these votes for a ballot."""
+    kind, executed, round_ = ballot
+    return Certify(executed, tuple(voters), kind, round_)
+
+
+def everything_signed(network: Network, ballot: Ballot) -> World:
+    """Return the world where every validator voted for a ballot."""
+    payload = payload_for(network, ballot)
+    votes = (sign_vote(network.context.scheme, signer, payload) for signer in network.signers.values())
     return World(Map(), votes=fold(Set.insert, Set(), votes))
 
 
-def standard_certificate(network: Network, executed: ExecutedBlock) -> Certificate | None:
-    """Return the certificate that stands for all of a block (they are identified); ⊥ if the committee makes none."""
-    world, keys = everything_signed(network, [executed]), sorted(network.signers)
+def standard_certificate(network: Network, ballot: Ballot) -> Certificate | None:
+    """Return the certificate that stands for all of a ballot (they are identified); ⊥ if the committee makes none."""
+    world, keys = everything_signed(network, ballot), sorted(network.signers)
     for count in range(len(keys) + 1):
-        outcome = step(network, world, Certify(executed, tuple(keys[:count])))
+        outcome = step(network, world, certify_as(ballot, keys[:count]))
         if isinstance(outcome, Accepted):
             certificate: Certificate = outcome.outputs[0]
             return certificate
@@ -353,8 +438,12 @@ def standard_certificate(network: Network, executed: ExecutedBlock) -> Certifica
 class Written:
     """A block as its proposer writes it, and the chain after it as far as it is valid."""
 
-    request: Request
+    block: Block
+    owners: tuple[str, ...]
+    """Who may sign it, unless a proposal names another user."""
     executed: ExecutedBlock
+    kind: Kind
+    """What a first vote for it says."""
     certificate: Certificate | None
     after: Chain | None
 
@@ -370,10 +459,65 @@ def menu_of(model: Model, network: Network) -> Menu:
             raise UsageError(
                 f"{spec.name}: expected a block that can be written, found {rejection.reason.name}"
             ) from None
+    offered = {spec.name: spec for spec in _proposals(model, written)}
+    reserved = {spec.name: spec for spec in _every_way(written, model.persistent)} if model.persistent else {}
+    proposals = {**offered, **reserved}
+    requests = {name: _request(network, users, written, spec) for name, spec in proposals.items()}
     keys = _keys(model)
-    forged = {spec.name: _forge(network, keys, users, written[spec.block], spec) for spec in model.forged}
-    requests = {name: one.request for name, one in written.items()}
-    return Menu(requests, {name: one.executed for name, one in written.items()}, forged)
+    forged = {spec.name: _forge(network, keys, users, written, spec) for spec in model.forged}
+    since = [spec.justified for spec in proposals.values() if spec.justified is not None]
+    named = {(spec.block, spec.round) for specs in (proposals.values(), model.forged, since) for spec in specs}
+    rounds = {name: sorted({round_ for block, round_ in named if block == name} or {0}) for name in written}
+    ballots = {one.block: ballots_in(one.kind, rounds[name]) for name, one in written.items()}
+    for block, kind, round_ in _spoken_of(model, since):
+        if (kind, round_) not in ballots[written[block].block]:
+            raise UsageError(f"expected votes that {block} may get, found {kind.name} in round {round_}")
+    sent, kept = ({name: requests[name] for name in names} for names in (offered, reserved))
+    return Menu(sent, kept, {name: one.executed for name, one in written.items()}, forged, ballots)
+
+
+def _spoken_of(model: Model, since: Iterable[ValidatedSpec]) -> Iterator[tuple[str, Kind, int]]:
+    """Walk the votes that a model speaks of: for a block, of a kind, in a round."""
+    asked = (spec for witness in model.witnesses for spec in (*witness.validated, *witness.locked))
+    yield from ((spec.block, Kind.VALIDATED, spec.round) for spec in (*since, *asked))
+    yield from ((spec.block, spec.kind, spec.round) for spec in model.forged if spec.what != "request")
+
+
+def ballots_in(kind: Kind, rounds: Iterable[int]) -> tuple[tuple[Kind, int], ...]:
+    """Return what a block that may be proposed in these rounds can be voted for; one owner needs one vote."""
+    if kind is Kind.CONFIRMED:
+        return ((kind, 0),)
+    return tuple((kind, round_) for round_ in rounds for kind in (Kind.VALIDATED, Kind.CONFIRMED))
+
+
+def _proposals(model: Model, written: Mapping[str, Written]) -> Iterator[ProposalSpec]:
+    """Walk what may be proposed: blocks of a single owner in round 0, others as the model says, or in every way."""
+    single = (name for name, one in written.items() if one.kind is Kind.CONFIRMED)
+    yield from map(ProposalSpec, single)
+    ways = (way for round_ in range(model.rounds) for way in _every_way(written, round_))
+    yield from ways if model.proposals is None else model.proposals
+
+
+def _every_way(written: Mapping[str, Written], round_: int) -> Iterator[ProposalSpec]:
+    """Walk the proposals of a round: every block of several owners, by each, with every earlier justification."""
+    several = [name for name, one in written.items() if one.kind is Kind.VALIDATED]
+    for name in several:
+        rivals = (n for n in several if same_place(written[n].block, written[name].block))
+        earlier = (ValidatedSpec(*ballot) for ballot in product(rivals, range(round_)))
+        ways = product((None, *earlier), written[name].owners)
+        yield from (ProposalSpec(name, round_, since, owner) for since, owner in ways)
+
+
+def _request(
+    network: Network, users: Mapping[str, Signer], written: Mapping[str, Written], spec: ProposalSpec
+) -> Request:
+    """Sign a proposal; its justification is the standard certificate."""
+    one, since = written[spec.block], spec.justified
+    owner = users[spec.owner or one.owners[0]]
+    justification = None
+    if since is not None:
+        justification = standard_certificate(network, (Kind.VALIDATED, written[since.block].executed, since.round))
+    return sign_request(network.context.scheme, owner, one.block, spec.round, justification)
 
 
 def _write(network: Network, users: Mapping[str, Signer], written: dict[str, Written], spec: BlockSpec) -> Written:
@@ -385,17 +529,17 @@ def _write(network: Network, users: Mapping[str, Signer], written: dict[str, Wri
             raise UsageError(f"{spec.name}: expected to hear of a block that can be certified, found {heard}")
         chain = receive_block(context, chain, certificate)
     block = next_block(chain, transactions_of(chain, spec.operations, users))
-    request = sign_request(context.scheme, _owner(users, chain, spec), block)
+    owners, kind = _owners(users, chain, spec), proposal_kind(chain.consistent.owner)
     try:
         staged = execute_block(context, chain, block)
     except Rejection:
         executed = ExecutedBlock(block, (), bytes(32))  # of an invalid block its proposer claims something
-        return Written(request, executed, standard_certificate(network, executed), None)
-    certificate = standard_certificate(network, staged.executed)
-    if certificate is None:
-        return Written(request, staged.executed, None, None)
-    after = commit_block(staged, context.scheme.hash(staged.executed), certificate)
-    return Written(request, staged.executed, certificate, after)
+        certificate = standard_certificate(network, (Kind.CONFIRMED, executed, 0))
+        return Written(block, owners, executed, kind, certificate, None)
+    executed = staged.executed
+    certificate = standard_certificate(network, (Kind.CONFIRMED, executed, 0))
+    after = None if certificate is None else commit_block(staged, context.scheme.hash(executed), certificate)
+    return Written(block, owners, executed, kind, certificate, after)
 
 
 def _chain_for(network: Network, written: dict[str, Written], spec: BlockSpec) -> Chain:
@@ -408,28 +552,33 @@ def _chain_for(network: Network, written: dict[str, Written], spec: BlockSpec) -
     return roots.get(spec.chain, Chain(spec.chain))
 
 
-def _owner(users: Mapping[str, Signer], chain: Chain, spec: BlockSpec) -> Signer:
+def _owners(users: Mapping[str, Signer], chain: Chain, spec: BlockSpec) -> tuple[str, ...]:
     if spec.owner is not None:
-        return users[spec.owner]
-    for signer in users.values():
-        if signer.public_key == chain.consistent.owner:
-            return signer
-    raise UsageError(f"{spec.name}: expected the key `owner`: the chain has none at this point")
+        return (spec.owner,)
+    owners = tuple(name for name, signer in users.items() if owns(chain.consistent.owner, signer.public_key))
+    if not owners:
+        raise UsageError(f"{spec.name}: expected the key `owner`: the chain has none at this point")
+    return owners
 
 
 JUNK = b"junk"
 
 
 def _forge(
-    network: Network, keys: Mapping[str, PublicKey], users: Mapping[str, Signer], block: Written, spec: ForgedSpec
+    network: Network,
+    keys: Mapping[str, PublicKey],
+    users: Mapping[str, Signer],
+    written: Mapping[str, Written],
+    spec: ForgedSpec,
 ) -> Forged:
-    context = network.context
+    context, block = network.context, written[spec.block]
     if spec.what == "request":
-        owner = users[spec.owner].public_key if spec.owner is not None else block.request.owner
-        return Forged(evolve(block.request, owner=owner, signature=JUNK))
-    payload = payload_of(context, block.executed)
+        request = _request(network, users, written, ProposalSpec(spec.block, spec.round, owner=spec.owner))
+        return Forged(evolve(request, signature=JUNK))
+    ballot: Ballot = (spec.kind, block.executed, spec.round)
     signers = [keys[name] for name in spec.signers]
+    payload = payload_for(network, ballot)
     votes = [sign_vote(context.scheme, network.signers[key], payload).signature for key in signers]
     signatures = tuple(zip(signers, votes if spec.genuine else [JUNK] * len(votes), strict=True))
     certificate = Certificate(block.executed, payload.kind, payload.round, signatures)
-    return Forged(certificate, frozenset(signers) if spec.genuine else frozenset())
+    return Forged(certificate, frozenset(signers) if spec.genuine else frozenset(), ballot)

@@ -1,39 +1,41 @@
 """The plain search: whole worlds, breadth first, with nothing but ``network.step``. It checks the fast one.
 
-Certificates on one block are identified: two worlds are the same state if they are equal once each certificate that
-was formed is replaced by the standard one of its block. The worlds that are expanded keep their own certificates.
+Certificates that confirm one block are identified, and those that validate it in one round: two worlds are the same
+state if they are equal once each certificate that was formed is replaced by the standard one. The worlds that are
+expanded keep their own certificates.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, combinations
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import attrs
 from attrs import frozen
 from immutables import Map
 
-from linera_reference.block import ExecutedBlock
-from linera_reference.certificate import Certificate
+from linera_reference.certificate import Certificate, Kind, VotePayload
+from linera_reference.certification import Ballot
 from linera_reference.containers import Log, Queue, Set, fold
 from linera_reference.network import (
     Action,
     ArchiveChain,
     CastVote,
-    Certify,
     Deliver,
+    Network,
     Propose,
     Resend,
+    Restart,
     World,
     initial_world,
     step,
 )
 from linera_reference.notation import Hash
 from linera_reference.rejections import Accepted
-from linera_reference.validator import payload_of
 
-from .model import Setting, standard_certificate
+from .model import Setting, certify_as, payload_for, standard_certificate
 
-T = TypeVar("T")
+Standards: TypeAlias = Mapping[Hash | VotePayload, Certificate | None]
+"""The standard certificates: confirmed ones by hash, validated ones by what their votes sign."""
 
 
 @frozen
@@ -49,19 +51,19 @@ class Found:
         return sum(map(len, self.levels))
 
 
-def search(setting: Setting, blocks: Sequence[ExecutedBlock], stop: Callable[[World], bool] = lambda _: False) -> Found:
+def search(setting: Setting, ballots: Sequence[Ballot], stop: Callable[[World], bool] = lambda _: False) -> Found:
     """Visit every state, up to the first level where some world is one to ``stop`` at.
 
-    ``blocks`` are those that Byzantine validators vote for and that may be certified.
+    ``ballots`` are those that Byzantine validators vote for and that may be certified.
     """
     network = setting.network
-    standard = {network.context.scheme.hash(one): standard_certificate(network, one) for one in blocks}
-    start = initial_world(network)
+    standard = standards(network, ballots)
+    start = everything_sent(setting, standard, ballots, initial_world(network))
     frontier, seen, levels = {start: start}, {start}, [frozenset([start])]
     while frontier and not any(map(stop, frontier.values())):
         reached: dict[World, World] = {}
         for world in frontier.values():
-            for after in successors(setting, blocks, world):
+            for after in successors(setting, standard, ballots, world):
                 state = identified(after, standard)
                 if state not in seen:
                     seen.add(state)
@@ -72,44 +74,75 @@ def search(setting: Setting, blocks: Sequence[ExecutedBlock], stop: Callable[[Wo
     return Found(tuple(levels))
 
 
-def successors(setting: Setting, blocks: Sequence[ExecutedBlock], world: World) -> Iterator[World]:
+def successors(setting: Setting, standard: Standards, ballots: Sequence[Ballot], world: World) -> Iterator[World]:
     """Walk the worlds that one action leads to."""
-    for action in chain(sending(setting, blocks, world), delivering(setting, world)):
+    may_send = () if setting.model.at_once else sending(setting, standard, ballots, world)
+    for action in chain(may_send, delivering(setting, world)):
         outcome = step(setting.network, world, action)
         if isinstance(outcome, Accepted):
-            yield outcome.state
+            yield everything_sent(setting, standard, ballots, outcome.state)
 
 
-def sending(setting: Setting, blocks: Sequence[ExecutedBlock], world: World) -> Iterator[Action]:
-    """Walk what anybody may send."""
-    yield from map(Propose, setting.menu.requests.values())
-    for executed in blocks:
-        payload = payload_of(setting.network.context, executed)
-        yield from (CastVote(key, payload) for key in setting.byzantine)
-        if payload.block_hash not in world.certificates:
+def everything_sent(setting: Setting, standard: Standards, ballots: Sequence[Ballot], world: World) -> World:
+    """Send whatever can be sent, where the model sends everything at once."""
+    before = None
+    while setting.model.at_once and world != before:
+        before = world
+        for action in sending(setting, standard, ballots, before):
+            outcome = step(setting.network, world, action)
+            world = outcome.state if isinstance(outcome, Accepted) else world
+    return world
+
+
+def sending(setting: Setting, standard: Standards, ballots: Sequence[Ballot], world: World) -> Iterator[Action]:
+    """Walk what anybody may send. A request is justified by the certificate that was formed."""
+    formed = {theirs: mine for mine, theirs in names_of(world, standard).items()}
+    for request in setting.menu.requests.values():
+        if request.justification is None or request.justification in formed:
+            yield Propose(replaced(request, formed))
+    for ballot in ballots:
+        yield from (CastVote(key, payload_for(setting.network, ballot)) for key in setting.byzantine)
+        if name_of(setting.network, ballot) not in {*world.certificates, *world.validated}:
             for size in range(len(setting.order) + 1):
-                yield from (Certify(executed, voters) for voters in combinations(setting.order, size))
+                yield from (certify_as(ballot, voters) for voters in combinations(setting.order, size))
 
 
 def delivering(setting: Setting, world: World) -> Iterator[Action]:
     """Walk what may happen at correct validators."""
-    shared = [*world.requests, *world.certificates.values(), *(forged.item for forged in setting.menu.forged.values())]
+    formed = (*world.certificates.values(), *world.validated.values())
+    shared = [*world.requests, *formed, *(forged.item for forged in setting.menu.forged.values())]
     for key in setting.correct:
         yield from (Deliver(key, item) for item in chain(shared, world.internal.get(key, Set())))
         yield from (Resend(key, chain_id) for chain_id in setting.model.resend)
         yield from (ArchiveChain(key, chain_id) for chain_id in setting.model.archive)
+        yield from [Restart(key)] * setting.model.restarts
 
 
-def identified(world: World, standard: Mapping[Hash, Certificate | None]) -> World:
-    """Replace every certificate that was formed by the standard one of its block."""
-    return with_certificates(world, world, standard)
+def standards(network: Network, ballots: Sequence[Ballot]) -> Standards:
+    """Return the standard certificate of each block that was confirmed, and of each round that it was validated in."""
+    found: dict[Hash | VotePayload, Certificate | None] = {}
+    for ballot in ballots:
+        name = name_of(network, ballot)
+        found[name] = found.get(name) or standard_certificate(network, ballot)
+    return found
 
 
-def with_certificates(value: T, world: World, standard: Mapping[Hash, Certificate | None]) -> T:
-    """Replace, anywhere in a value, the certificates that were formed in a world by the standard ones."""
-    names = {certificate: standard[block_hash] for block_hash, certificate in world.certificates.items()}
-    changed = {mine: theirs for mine, theirs in names.items() if mine != theirs}
-    result: T = replaced(value, changed) if changed else value
+def name_of(network: Network, ballot: Ballot) -> Hash | VotePayload:
+    """Return the name by which a world knows the certificate of a ballot."""
+    payload = payload_for(network, ballot)
+    return payload if ballot[0] is Kind.VALIDATED else payload.block_hash
+
+
+def names_of(world: World, standard: Standards) -> dict[Certificate, Certificate]:
+    """Return the standard certificate of each one that was formed in a world."""
+    formed: dict[Any, Certificate] = {**world.certificates, **world.validated}
+    return {certificate: known for name, certificate in formed.items() if (known := standard[name]) is not None}
+
+
+def identified(world: World, standard: Standards) -> World:
+    """Replace every certificate that was formed by the standard one."""
+    changed = {mine: theirs for mine, theirs in names_of(world, standard).items() if mine != theirs}
+    result: World = replaced(world, changed) if changed else world
     return result
 
 

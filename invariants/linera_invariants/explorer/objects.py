@@ -54,7 +54,7 @@ class ObjectSearch:
 
     def run(self) -> None:
         """Visit every state, up to the first with something wrong. Raises: OutOfBounds."""
-        first = start(self.system.setting)
+        first = start(self.system)
         self.came[first] = None
         self.frontier = [first]
         self.judge()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
+from immutables import Map
 
 Slot: TypeAlias = Hashable
 Read: TypeAlias = Callable[[Any], Any]
@@ -82,7 +83,9 @@ class View:
         return [(key, self[key]) for key in self]
 
     def __eq__(self, other: object) -> bool:
-        """Compare what two maps that read the same part of the same state have become."""
+        """Compare what two maps that read the same part of the same state have become; or all of it, with a map."""
+        if isinstance(other, Map):
+            return dict(self.items()) == dict(other.items())
         if not isinstance(other, View):
             return NotImplemented
         changed = {**self._changed, **other._changed}

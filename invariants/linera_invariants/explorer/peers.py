@@ -53,11 +53,12 @@ class PeerResult:
 def shape_of(setting: Setting) -> Shape | None:
     """Return the numbers of an agreement model; ⊥ for other models."""
     model, committee = setting.model, setting.network.genesis.committee
-    plain = not (model.forged or model.resend or model.archive or model.mutant)
+    plain = not (model.forged or model.resend or model.archive or model.restarts or model.at_once or model.mutant)
+    single = all(len(ballots) == 1 for ballots in setting.menu.ballots.values())
     first = all(block.after is None and not block.heard and block.owner is None for block in model.blocks)
     menus = {sum(block.chain == chain.id for block in model.blocks) for chain in model.chains}
     alone = not any(executed.messages for executed in setting.menu.executed.values())
-    if not (plain and first and alone and len(menus) == 1 and set(committee.weights.values()) == {1}):
+    if not (plain and single and first and alone and len(menus) == 1 and set(committee.weights.values()) == {1}):
         return None
     quorum = quorum_threshold(committee.total, setting.network.context.rules.quorum)
     return Shape(len(setting.order), len(setting.byzantine), quorum, len(model.chains), menus.pop())

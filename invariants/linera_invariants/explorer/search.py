@@ -9,11 +9,11 @@ from attrs import define, field
 from .bounds import Bounds
 from .judge import Judge, Verdict
 from .packing import Batch, in_order, joined, sorted_unique, take, without
-from .runs import Move, Played, Unplayable, inputs, moves, play, start
+from .runs import Move, Played, Unplayable, inputs, moves, play, start, with_sendings
 from .system import State, System
 from .tables import Tables
 from .whole import Whole
-from .witnesses import TableWatch
+from .witnesses import TableWatch, WayOut
 
 CHUNK = 1 << 17
 """States that are expanded at once."""
@@ -29,6 +29,7 @@ class Search:
     watches: list[TableWatch]
     bounds: Bounds
     progress: Callable[["Search"], None] = lambda _: None
+    way_out: WayOut | None = None
     lazy: bool = False
     """Send only what is used at once; whatever else could have been sent is then part of every question."""
     levels: list[Batch] = field(factory=list)
@@ -83,11 +84,12 @@ class Search:
     def look(self, batch: Batch, begin: int) -> None:
         """Ask the predicates and witnesses about some states."""
         ids = [place.get(batch) for place in self.tables.local]
-        formed = possible = self.tables.certified.get(batch)
-        if self.lazy:
-            possible = self.tables.possible(self.tables.voters(batch, ids), formed)
+        sent = self.tables.sent(batch)
+        possible = self.tables.everything(sent).formed if self.lazy else sent.formed
         for watch in self.watches:
-            watch.look(batch, ids, formed, possible)
+            watch.look(batch, ids, sent.formed, possible)
+        if self.way_out is not None:
+            self.way_out.look(ids, sent.formed)
         if self.judge.ask(batch):
             found = self.judge.first(batch)
             if found is not None:
@@ -132,10 +134,21 @@ class Search:
         path, system = self.path(), self.system
         state = self.end(path)
         tails = [[]] if self.wrong and self.wrong[2].now else [[move] for move in inputs(system, state)]
-        choices = max((len(system.quorums(number)) for number in range(len(system.blocks))), default=1)
+        if self.tables.at_once:
+            return self.written_out(path, tails)
+        choices = max((len(system.quorums(number)) for number in range(len(system.ballots))), default=1)
         for tail in tails:
             for choice in range(choices):
                 played = play(system, [*path, *tail], self.judge.names, choice)
+                if played.violations:
+                    return played
+        raise Unplayable("the network finds nothing wrong")
+
+    def written_out(self, path: list[Move], tails: list[list[Move]]) -> Played:
+        """Return a run to what is wrong where only what is needed was sent. Raises: Unplayable."""
+        for tail in tails:
+            for run in with_sendings(self.system, [*path, *tail]):
+                played = play(self.system, run, self.judge.names)
                 if played.violations:
                     return played
         raise Unplayable("the network finds nothing wrong")
@@ -146,7 +159,7 @@ class Search:
         wanted = [take(self.levels[depth], slice(row, row + 1))]
         for level in reversed(self.levels[:depth]):
             wanted.append(self.parent(level, wanted[-1]))
-        state, path = start(self.system.setting), []
+        state, path = start(self.system), []
         for target in wanted[-2::-1]:
             move, state = self.find(state, target)
             path.append(move)
@@ -154,7 +167,7 @@ class Search:
 
     def end(self, path: list[Move]) -> State:
         """Return the state at the end of a path."""
-        state = start(self.system.setting)
+        state = start(self.system)
         for move in path:
             state = dict(moves(self.system, state))[move]
         return state

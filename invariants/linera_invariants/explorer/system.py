@@ -14,18 +14,19 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field, frozen
 from immutables import Map
 
-from linera_reference.block import ExecutedBlock, Request
-from linera_reference.certificate import Certificate, Vote, sign_vote
+from linera_reference.block import ExecutedBlock
+from linera_reference.certificate import Certificate, Kind, Vote, VotePayload, sign_vote
+from linera_reference.certification import Ballot
 from linera_reference.chain import Chain
 from linera_reference.containers import Set, fold
 from linera_reference.identifiers import ChainId
 from linera_reference.network import (
     Action,
     ArchiveChain,
-    Certify,
     CrossChain,
     Deliver,
     Resend,
+    Restart,
     World,
     initial_world,
     step,
@@ -33,9 +34,10 @@ from linera_reference.network import (
 from linera_reference.notation import Hash, PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, unwrap
-from linera_reference.validator import Validator, payload_of
+from linera_reference.request import Request
+from linera_reference.validator import Validator
 
-from .model import Forged, Setting, everything_signed, standard_certificate
+from .model import Forged, Setting, certify_as, everything_signed, payload_for, standard_certificate
 from .parts import ABSENT, Memo, Read, View
 
 T = TypeVar("T", bound=Hashable)
@@ -71,7 +73,7 @@ class Numbering(Generic[T]):
 
 @frozen
 class Local:
-    """The state of a correct validator: the number of each chain's cell, and masks of requests and votes."""
+    """The state of a correct validator: the number of each chain's cell, and masks of requests and ballots."""
 
     cells: tuple[int, ...] = ()
     sent: int = 0
@@ -98,7 +100,7 @@ class Input:
 
 @frozen
 class Effect:
-    """What an accepted input does: cells that change (by chain), requests and votes that are sent."""
+    """What an accepted input does: cells that change (by chain), requests and ballots that are sent."""
 
     cells: tuple[tuple[int, int], ...]
     sent: int
@@ -113,21 +115,45 @@ SHARED = ("request", "certificate", "forged")
 """Kinds of inputs that wait for something shared."""
 
 
+@frozen
+class Slot:
+    """Certificates that are identified: the standard one, and the ballots that lead to one.
+
+    A block is confirmed once, in whatever round; it is validated in each round apart.
+    """
+
+    executed: ExecutedBlock
+    kind: Kind
+    certificate: Certificate | None
+    ballots: tuple[int, ...]
+
+
 @define(eq=False)
 class System:
     """The tables of a setting; they grow until :meth:`close` has closed them."""
 
     setting: Setting
     requests: tuple[Request, ...] = field(init=False)
+    numbers: dict[Request, int] = field(factory=dict)
+    """Requests by number."""
+    offered: int = field(init=False)
+    """How many of the requests may be sent; the others are reserved."""
     forged: tuple[Forged, ...] = field(init=False)
     chains: Numbering[ChainId] = field(factory=Numbering)
     cells: list[Numbering[Any]] = field(factory=list)
     items: Numbering[CrossChain] = field(factory=Numbering)
-    blocks: Numbering[ExecutedBlock] = field(factory=Numbering)
     locals: Numbering[Local] = field(factory=Numbering)
-    certificates: list[Certificate | None] = field(factory=list)
+    ballots: Numbering[Ballot] = field(factory=Numbering)
+    slots: list[Slot] = field(factory=list)
+    blocks: dict[ExecutedBlock, int] = field(factory=dict)
+    """The slot of the confirmed certificate of each executed block."""
     votes: dict[Vote, tuple[PublicKey, int]] = field(factory=dict)
     hashes: dict[Hash, int] = field(factory=dict)
+    """The slot of each confirmed certificate, as the world knows it."""
+    validated: dict[VotePayload, int] = field(factory=dict)
+    """The slot of each validated certificate, as the world knows it."""
+    justified: list[int | None] = field(factory=list)
+    """The slot of the justification of each request."""
     formed: dict[tuple[int, int], Certificate] = field(factory=dict)
     least: dict[int, list[int]] = field(factory=dict)
     memos: dict[Input, Memo[Effect | None]] = field(factory=dict)
@@ -138,10 +164,15 @@ class System:
 
     def __attrs_post_init__(self) -> None:
         """Number the genesis chains, the menu and the first local state."""
-        self.requests = tuple(self.setting.menu.requests.values())
+        menu = self.setting.menu
+        self.requests, self.offered = (*menu.requests.values(), *menu.reserved.values()), len(menu.requests)
         self.forged = tuple(self.setting.menu.forged.values())
         for executed in self.setting.menu.executed.values():
             self.block(executed)
+        slots = {slot.certificate: number for number, slot in enumerate(self.slots)}
+        self.numbers = {request: number for number, request in enumerate(self.requests)}
+        since = (request.justification for request in self.requests)
+        self.justified = [None if certificate is None else slots[certificate] for certificate in since]
         start = next(iter(initial_world(self.setting.network).validators.values()))
         changed = tuple(self.cell(chain_id, chain) for chain_id, chain in sorted(start.chains.items()))
         self.locals(self.after(Local(), Effect(changed, 0, 0)))
@@ -166,15 +197,28 @@ class System:
         return column, self.cells[column](chain)
 
     def block(self, executed: ExecutedBlock) -> int:
-        """Return the number of an executed block; a new one gets its certificate and its possible votes."""
-        number = self.blocks(executed)
-        if number == len(self.certificates):
-            network = self.setting.network
-            payload = payload_of(network.context, executed)
-            self.certificates.append(standard_certificate(network, executed))
-            self.hashes[payload.block_hash] = number
+        """Return the slot of an executed block; a new one gets its ballots, its certificates and possible votes."""
+        if executed not in self.blocks:
+            ballots: list[Ballot] = [(kind, executed, r) for kind, r in self.setting.menu.ballots[executed.block]]
+            for ballot in ballots:
+                if ballot[0] is Kind.VALIDATED:
+                    self._slot([ballot], self.validated, payload_for(self.setting.network, ballot))
+            confirming = [ballot for ballot in ballots if ballot[0] is Kind.CONFIRMED]
+            hashed = self.setting.network.context.scheme.hash(executed)
+            self.blocks[executed] = self._slot(confirming, self.hashes, hashed)
+        return self.blocks[executed]
+
+    def _slot(self, ballots: Sequence[Ballot], names: dict[Any, int], name: Any) -> int:
+        """Number a slot and its ballots."""
+        network, number = self.setting.network, len(self.slots)
+        kind, executed, _ = ballots[0]
+        standard = standard_certificate(network, ballots[0])
+        self.slots.append(Slot(executed, kind, standard, tuple(map(self.ballots, ballots))))
+        names[name] = number
+        for ballot in ballots:
+            payload = payload_for(network, ballot)
             for key, signer in network.signers.items():
-                self.votes[sign_vote(network.context.scheme, signer, payload)] = (key, number)
+                self.votes[sign_vote(network.context.scheme, signer, payload)] = (key, self.ballots(ballot))
         return number
 
     # --- worlds ---
@@ -188,7 +232,8 @@ class System:
             View(lambda key: validators.get(key, ABSENT), keys),  # type: ignore[arg-type]
             self._requests(read),
             self._votes(read),
-            self._certificates(read),
+            self._certificates(read, self.hashes),
+            self._certificates(read, self.validated),
             View(lambda key: internal.get(key, ABSENT), keys),  # type: ignore[arg-type]
         )
 
@@ -209,10 +254,8 @@ class System:
         return _set(View(load, lambda: [self.items.values[i] for i in bits(read(("all sent", key)))]))
 
     def _requests(self, read: Read) -> Set[Request]:
-        numbers = {request: number for number, request in enumerate(self.requests)}
-
         def load(request: Request) -> Any:
-            number = numbers.get(request)
+            number = self.numbers.get(request)
             return True if number is not None and read(("request", number)) else ABSENT
 
         return _set(View(load, lambda: [self.requests[i] for i in bits(read(("requests",)))]))
@@ -224,13 +267,17 @@ class System:
 
         return _set(View(load, lambda: [vote for vote, (key, p) in self.votes.items() if read(("vote", key, p))]))
 
-    def _certificates(self, read: Read) -> Any:
-        def load(block_hash: Hash) -> Any:
-            number = self.hashes.get(block_hash)
-            return self.certificates[number] if number is not None and read(("certificate", number)) else ABSENT
+    def _certificates(self, read: Read, slots: dict[Any, int]) -> Any:
+        def load(name: Any) -> Any:
+            number = slots.get(name)
+            return self.slots[number].certificate if number is not None and read(("certificate", number)) else ABSENT
 
-        names = list(self.hashes)
-        return View(load, lambda: [names[i] for i in bits(read(("certificates",)))])
+        return View(load, lambda: self.formed_names(slots, read(("certificates",))))
+
+    @staticmethod
+    def formed_names(slots: dict[Any, int], formed: int) -> list[Any]:
+        """Return the names of the slots that are set in a mask."""
+        return [name for name, number in slots.items() if formed >> number & 1]
 
     def reader(self, local: Local, key: PublicKey, shared: Read, *, arriving: bool = False) -> Read:
         """Read the slots of one validator from a local state, all others from elsewhere.
@@ -285,6 +332,8 @@ class System:
                 return Deliver(key, self.items.values[number])
             case "resend":
                 return Resend(key, self.setting.model.resend[number])
+            case "restart":
+                return Restart(key)
         return ArchiveChain(key, self.setting.model.archive[number])
 
     def inputs(self, local: Local) -> Iterator[Input]:
@@ -292,13 +341,17 @@ class System:
         yield from (Input("item", number) for number in bits(local.sent))
         yield from (Input("resend", number) for number in range(len(self.setting.model.resend)))
         yield from (Input("archive", number) for number in range(len(self.setting.model.archive)))
+        yield from (Input("restart", number) for number in range(self.setting.model.restarts))
 
     def shared_inputs(self) -> list[Input]:
         """Return what may come from outside, in an order that new blocks extend."""
         found = [Input("request", number) for number in range(len(self.requests))]
         found += [Input("forged", number) for number in range(len(self.forged))]
-        formed = enumerate(self.certificates)
-        return found + [Input("certificate", number) for number, certificate in formed if certificate is not None]
+        return found + [Input("certificate", n) for n, slot in enumerate(self.slots) if slot.certificate is not None]
+
+    def is_reserved(self, given: Input) -> bool:
+        """Whether nobody but the persistent proposer sends this."""
+        return given.kind == "request" and given.number >= self.offered
 
     def effect(self, local: Local, given: Input) -> Effect | None:
         """Return what an input does in a local state; ⊥ if it is rejected."""
@@ -313,7 +366,8 @@ class System:
         return self._effect(outcome) if isinstance(outcome, Accepted) else None
 
     def _effect(self, outcome: Accepted[World]) -> Effect:
-        changed: dict[ChainId, Chain] = outcome.state.validators[self.me].chains.changes  # type: ignore[attr-defined]
+        chains: Any = outcome.state.validators[self.me].chains
+        changed = chains.changes if isinstance(chains, View) else dict(chains)  # a restart writes all of them
         cells = tuple(self.cell(chain_id, chain) for chain_id, chain in changed.items())
         for chain in changed.values():
             if chain.localized.pending is not None:
@@ -363,49 +417,55 @@ class System:
 
     # --- certificates ---
 
-    def needed(self, number: int) -> tuple[int, int] | None:
-        """Return the block and the mask of voters whose votes something forged shows; ⊥ if it shows none."""
-        forged = self.forged[number]
-        if not isinstance(forged.item, Certificate) or not forged.voters:
-            return None
-        mask = sum(1 << i for i, key in enumerate(self.setting.order) if key in forged.voters)
-        return self.block(forged.item.executed), mask
+    def standards(self) -> dict[Hash | VotePayload, Certificate | None]:
+        """Return the standard certificates, as the world names them."""
+        names: dict[Any, int] = {**self.hashes, **self.validated}
+        return {name: self.slots[number].certificate for name, number in names.items()}
 
-    def certificate_of(self, number: int, voters: int) -> Certificate:
-        """Return the certificate that some voters, given as a mask, form."""
-        if (number, voters) not in self.formed:
-            self.formed[number, voters] = self._form(number, voters)
-        return self.formed[number, voters]
+    def needed(self, number: int) -> tuple[int, int] | None:
+        """Return the ballot and the mask of voters whose votes something forged shows; ⊥ if it shows none."""
+        forged = self.forged[number]
+        if forged.ballot is None or not forged.voters:
+            return None
+        self.block(forged.ballot[1])
+        mask = sum(1 << i for i, key in enumerate(self.setting.order) if key in forged.voters)
+        return self.ballots(forged.ballot), mask
+
+    def certificate_of(self, ballot: int, voters: int) -> Certificate:
+        """Return the certificate that some voters for a ballot, given as a mask, form."""
+        if (ballot, voters) not in self.formed:
+            self.formed[ballot, voters] = self._form(ballot, voters)
+        return self.formed[ballot, voters]
 
     def _form(self, number: int, voters: int) -> Certificate:
-        executed, order = self.blocks.values[number], self.setting.order
-        world = everything_signed(self.setting.network, [executed])
-        outcome = step(self.setting.network, world, Certify(executed, tuple(order[i] for i in bits(voters))))
+        ballot, order = self.ballots.values[number], self.setting.order
+        world = everything_signed(self.setting.network, ballot)
+        outcome = step(self.setting.network, world, certify_as(ballot, (order[i] for i in bits(voters))))
         certificate: Certificate = unwrap(outcome).outputs[0]
         return certificate
 
     def standard(self, number: int) -> Certificate:
-        """Return the certificate that stands for all of a block."""
-        certificate = self.certificates[number]
+        """Return the certificate that stands for all of a slot."""
+        certificate = self.slots[number].certificate
         if certificate is None:
             raise LookupError(number)
         return certificate
 
-    def quorums(self, number: int) -> list[int]:
-        """Return the least sets of voters (as masks, in the order of the setting) that certify a block."""
-        if number not in self.least:
-            self.least[number] = list(self._quorums(number))
-        return self.least[number]
+    def quorums(self, ballot: int) -> list[int]:
+        """Return the least sets of voters (as masks, in the order of the setting) that certify a ballot."""
+        if ballot not in self.least:
+            self.least[ballot] = list(self._quorums(ballot))
+        return self.least[ballot]
 
     def _quorums(self, number: int) -> Iterator[int]:
-        executed, order = self.blocks.values[number], self.setting.order
-        world = everything_signed(self.setting.network, [executed])
+        ballot, order = self.ballots.values[number], self.setting.order
+        world = everything_signed(self.setting.network, ballot)
         found: list[int] = []
         for chosen in (c for size in range(len(order) + 1) for c in combinations(range(len(order)), size)):
             mask = sum(1 << place for place in chosen)
             if any(mask & least == least for least in found):
                 continue
-            action = Certify(executed, tuple(order[place] for place in chosen))
+            action = certify_as(ballot, (order[place] for place in chosen))
             if isinstance(step(self.setting.network, world, action), Accepted):
                 found.append(mask)
                 yield mask

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 from immutables import Map
 
 from linera_invariants.predicates.liveness import subjects
@@ -87,24 +87,33 @@ class Whole:
 
     def world(self, state: State, read: Read) -> World:
         """Build the world of a state; certificates are such as were formed from the votes."""
-        system = self.system
-        formed = {system.certificates[number]: self.certificate(number, read) for number in bits(state.certified)}
+        system, slots = self.system, self.system.slots
+        formed = {slots[number].certificate: self.certificate(number, read) for number in bits(state.certified)}
         locals_ = [system.locals.values[number] for number in state.locals]
         validators = {k: system.validator(local) for k, local in zip(system.setting.correct, locals_, strict=True)}
         senders = zip(system.setting.correct, locals_, strict=True)
         internal = {key: system.sent(local) for key, local in senders if local.sent}
-        names = list(system.hashes)
-        certificates = {names[number]: system.certificates[number] for number in bits(state.certified)}
-        real = replaced(World(Map(validators), certificates=Map(certificates), internal=Map(internal)), formed)  # type: ignore[arg-type]
+        certificates, validated = (self.known(slots, state) for slots in (system.hashes, system.validated))
+        real: World = replaced(
+            World(Map(validators), certificates=certificates, validated=validated, internal=Map(internal)), formed
+        )
         dressed = system.world(read, ())
-        return World(real.validators, dressed.requests, dressed.votes, real.certificates, real.internal)
+        plain = all(since is None for since in system.justified)
+        requests = dressed.requests if plain else replaced(dressed.requests, formed)
+        return evolve(real, requests=requests, votes=dressed.votes)
+
+    def known(self, slots: dict[Any, int], state: State) -> Any:
+        """Return the standard certificates of a state, by name."""
+        names = self.system.formed_names(slots, state.certified)
+        return Map((name, self.system.standard(slots[name])) for name in names)
 
     def certificate(self, number: int, read: Read) -> Certificate:
         """Return the certificate that the first least quorum of voters formed."""
         order = self.system.setting.order
-        for quorum in self.system.quorums(number):
-            if all(read(("vote", order[place], number)) for place in bits(quorum)):
-                return self.system.certificate_of(number, quorum)
+        for ballot in self.system.slots[number].ballots:
+            for quorum in self.system.quorums(ballot):
+                if all(read(("vote", order[place], ballot)) for place in bits(quorum)):
+                    return self.system.certificate_of(ballot, quorum)
         raise LookupError("a certificate without a quorum")
 
 

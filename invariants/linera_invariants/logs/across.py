@@ -1,4 +1,4 @@
-"""Comparing validators while their logs are replayed: one certified block per place, one vote per place.
+"""Comparing validators while their logs are replayed: one decided block per place, one vote per kind and round.
 
 What was executed agrees by chaining as far as certificates do (S1, S2), so places are compared one by one. A place is
 forgotten when every validator that is still being replayed has executed its block: what is kept is bounded by how far
@@ -12,10 +12,11 @@ from typing import TypeAlias
 from attrs import define, field, frozen
 
 from linera_invariants.story import show_hash
+from linera_reference.certificate import Kind, VotePayload
 from linera_reference.identifiers import ChainId
 from linera_reference.notation import Hash, PublicKey
 
-from .replayer import Committed, Fact, show_place
+from .replayer import Certified, Fact, aim_of, show_place
 
 Where: TypeAlias = tuple[Path, int]
 """A file and a line."""
@@ -30,13 +31,17 @@ class Conflict:
     places: tuple[Where, Where]
 
 
+Slot: TypeAlias = tuple[PublicKey, Kind, int]
+"""A validator, and a kind and round of votes: at one place, it votes once."""
+
+
 @define
 class _Place:
-    """What is known of a chain and height: certified blocks, votes and who is said to have voted, by validator."""
+    """What is known of a chain and height: decided blocks, votes, who is said to have voted, who has executed it."""
 
     certified: dict[Hash, Where] = field(factory=dict)
-    votes: dict[PublicKey, tuple[Hash, Where]] = field(factory=dict)
-    claims: dict[tuple[PublicKey, Hash], Where] = field(factory=dict)
+    votes: dict[Slot, tuple[Hash, Where]] = field(factory=dict)
+    claims: dict[tuple[Slot, Hash], Where] = field(factory=dict)
     passed: dict[PublicKey, Where] = field(factory=dict)
 
 
@@ -51,49 +56,58 @@ class Across:
     most: int = 0
 
     def learn(self, key: PublicKey, path: Path, fact: Fact) -> Iterator[Conflict]:
-        """A validator voted or executed a block."""
+        """A validator voted or accepted a certificate."""
         place = self.places.setdefault(fact.place, _Place())
         self.most = max(self.most, len(self.places))
         where = path, fact.line
-        if isinstance(fact, Committed):
+        if isinstance(fact, Certified):
+            self.claimed(place, fact, where)
+        else:
+            place.votes[key, fact.ballot.kind, fact.ballot.round] = fact.ballot.block_hash, where
+        if isinstance(fact, Certified) and fact.is_commit:
             yield from self.certified(place, fact, where)
             place.passed[key] = where
-        else:
-            place.votes[key] = fact.block, where
-        concerned = {key, *fact.signers} if isinstance(fact, Committed) else {key}
-        for signer, block in sorted(claim for claim in place.claims if claim[0] in concerned):
-            yield from self.judge(place, fact, signer, block)
-        if isinstance(fact, Committed) and place.passed.keys() >= self.replayed:
+        concerned = {key, *fact.signers} if isinstance(fact, Certified) else {key}
+        for slot, block in sorted((c for c in place.claims if c[0][0] in concerned), key=_order):
+            yield from self.judge(place, fact, slot, block)
+        if place.passed.keys() >= self.replayed:
             del self.places[fact.place]
 
-    def certified(self, place: _Place, fact: Committed, where: Where) -> Iterator[Conflict]:
-        """Compare a certified block with others of its place; its signers claim to have voted.
-
-        Of a fork, only the first place is told.
-        """
-        chain_id, _ = fact.place
-        for block, other in place.certified.items():
-            if block != fact.block and chain_id not in self.forked:
-                self.forked.add(chain_id)
-                both = f"{show_hash(block)} and {show_hash(fact.block)}"
-                yield Conflict("S4", f"{both} are both certified as {show_place(fact.place)}", (other, where))
-        place.certified.setdefault(fact.block, where)
+    def claimed(self, place: _Place, fact: Certified, where: Where) -> None:
+        """The signers of a certificate claim to have voted."""
         for signer in self.known.intersection(fact.signers):
-            place.claims.setdefault((signer, fact.block), where)
+            slot = signer, fact.ballot.kind, fact.ballot.round
+            place.claims.setdefault((slot, fact.ballot.block_hash), where)
 
-    def judge(self, place: _Place, fact: Fact, key: PublicKey, block: Hash) -> Iterator[Conflict]:
+    def certified(self, place: _Place, fact: Certified, where: Where) -> Iterator[Conflict]:
+        """Compare a decided block with others of its place. Of a fork, only the first place is told."""
+        (chain_id, _), found = fact.place, fact.ballot.block_hash
+        for block, other in place.certified.items():
+            if block != found and chain_id not in self.forked:
+                self.forked.add(chain_id)
+                both = f"{show_hash(block)} and {show_hash(found)}"
+                yield Conflict("S4", f"{both} are both certified as {show_place(fact.place)}", (other, where))
+        place.certified.setdefault(found, where)
+
+    def judge(self, place: _Place, fact: Fact, slot: Slot, block: Hash) -> Iterator[Conflict]:
         """Compare a vote that is logged with one that a certificate carries."""
-        voted, where = place.votes.get(key), place.claims[key, block]
-        said = f"{key.hex()} signed {show_hash(block)} as {show_place(fact.place)}"
+        (key, kind, round_), voted, where = slot, place.votes.get(slot), place.claims[slot, block]
+        aim = aim_of(VotePayload(kind, block, round_), f"{show_hash(block)} as {show_place(fact.place)}")
+        said = f"{key.hex()} signed a vote {aim}"
         if voted is not None and voted[0] != block:
             yield Conflict("S5", f"{said} and voted for {show_hash(voted[0])}", (voted[1], where))
-            del place.claims[key, block]
+            del place.claims[slot, block]
         elif voted is None and key in place.passed:
-            yield Conflict("S5", f"{said}, and no vote is in its log", (place.passed[key], where))
-            del place.claims[key, block]
+            yield Conflict("S5", f"{said}, and no such vote is in its log", (place.passed[key], where))
+            del place.claims[slot, block]
 
     def end(self, key: PublicKey) -> None:
         """A validator is not replayed any further."""
         self.replayed.discard(key)
         for name in [name for name, place in self.places.items() if place.passed.keys() >= self.replayed]:
             del self.places[name]
+
+
+def _order(claim: tuple[Slot, Hash]) -> tuple[PublicKey, int, int, Hash]:
+    (key, kind, round_), block = claim
+    return key, round_, kind.value, block

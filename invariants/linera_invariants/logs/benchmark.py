@@ -12,14 +12,14 @@ from attrs import define, evolve
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from linera_invariants.bench import BenchResult, Figure, Setup, resident, setup_of, transfers
-from linera_reference.block import BlockAndRound, Request, sign_request
-from linera_reference.certificate import Certificate, VotePayload, certified_payload, sign_vote
+from linera_reference.certificate import Certificate, Vote, certified_payload, sign_vote
 from linera_reference.client import receive_waiting
 from linera_reference.crypto import Ed25519Scheme, IdealScheme, Scheme, tagged_bytes
 from linera_reference.identifiers import ChainId
 from linera_reference.notation import PublicKey, Signature
 from linera_reference.rejections import Accepted
-from linera_reference.validator import Genesis, Validator, chain_of, genesis_validator, payload_of, target_of
+from linera_reference.request import BlockAndRound, Request, sign_request
+from linera_reference.validator import Genesis, Validator, chain_of, genesis_validator, target_of
 
 from .lines import Header, Received, forget_items, item_of, read_event
 from .memory import RecentScheme, Steps
@@ -45,7 +45,7 @@ class Traffic:
         """Write the log of a validator: per block the request, the certificate, the update and the confirmation."""
         scheme, signer = self.setup.context.scheme, self.setup.validators[voter]
         for item, outputs in self.events(chains):
-            votes = tuple(sign_vote(scheme, signer, x) for x in outputs if isinstance(x, VotePayload))
+            votes = tuple(sign_vote(scheme, signer, x.payload) for x in outputs if isinstance(x, Vote))
             yield event_line(item, Accepted(None, votes))
 
     def events(self, chains: Iterable[tuple[ChainId, ChainId]]) -> Iterator[tuple[Received, tuple[Any, ...]]]:
@@ -54,9 +54,8 @@ class Traffic:
             cell = chain_of(self.validator, sender)
             transactions = (*receive_waiting(cell), *transfers([recipient], 1))
             _, certificate = self.setup.certify(cell, transactions)
-            executed = certificate.executed
-            request = sign_request(self.setup.context.scheme, self.setup.owner, executed.block)
-            yield request, (*self.take(request), payload_of(self.setup.context, executed))
+            request = sign_request(self.setup.context.scheme, self.setup.owner, certificate.executed.block)
+            yield request, self.take(request)
             item: Any = certificate
             while item is not None:
                 outputs = self.take(item)

@@ -156,7 +156,7 @@ def _explained(
     item = item_of(event)
     report = evolve(report, difference=difference)
     if difference.chain is not None:
-        known, nearest = situation(running, difference.chain), enabled(running, difference.chain, _upcoming(log))
+        known, nearest = situation(running, difference.chain), enabled(running, difference.chain, item, _upcoming(log))
         report = evolve(report, situation=known, nearest=tuple(nearest))
     drawn = None if isinstance(item, Rejected) else item
     if picture and (running.last or drawn):

@@ -20,18 +20,18 @@ from linera_invariants.audit_files import context_of, genesis_of
 from linera_invariants.inputs import InputError, check_schema, parse_json
 from linera_invariants.scenarios import chain_id_of
 from linera_invariants.story import show_rejection
-from linera_invariants.vectors.replay import Archive, SendAgain
-from linera_reference.block import Request
+from linera_invariants.vectors.replay import Archive, Crash, SendAgain
 from linera_reference.certificate import Certificate
 from linera_reference.context import Context
 from linera_reference.encoding import decode
 from linera_reference.notation import PublicKey, evolve
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Rejected, Rejection
+from linera_reference.request import Request
 from linera_reference.rules import AnticipationRule, QuorumRule, Rules
 from linera_reference.validator import Genesis, Validator, genesis_validator
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_HEADER: Final = 16 << 20
 MAX_EVENT: Final = 4 << 20
 MAX_RATIO: Final = 200
@@ -47,7 +47,7 @@ ITEMS: Final[dict[str, Any]] = {
     "update": UpdateRecipient,
     "confirm": ConfirmUpdatedRecipient,
 }
-SERVICES: Final[dict[str, Any]] = {"resend": SendAgain, "archive": Archive}
+SERVICES: Final[dict[str, Any]] = {"resend": SendAgain, "archive": Archive, "restart": Crash}
 
 
 @frozen
@@ -261,7 +261,8 @@ _CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
 
 # --- Items -------------------------------------------------------------------------------------------------------
 
-Received: TypeAlias = Request | Certificate | UpdateRecipient | ConfirmUpdatedRecipient | SendAgain | Archive
+Sent: TypeAlias = Request | Certificate | UpdateRecipient | ConfirmUpdatedRecipient
+Received: TypeAlias = Sent | SendAgain | Archive | Crash
 Item: TypeAlias = Received | Rejected
 """What was received; bytes that are no such thing stand for the rejection by the decoder."""
 MANY: Final = 2048

@@ -7,15 +7,15 @@ from immutables import Map
 
 from linera_invariants.story import Remark
 from linera_invariants.traces import Document, trace_of
-from linera_invariants.vectors.replay import Archive, SendAgain
-from linera_reference.block import Request
+from linera_invariants.vectors.replay import Archive, Crash, SendAgain
 from linera_reference.certificate import Certificate, Vote, certified_payload
 from linera_reference.containers import Set, fold
 from linera_reference.crypto import Scheme, Signer
 from linera_reference.identifiers import ChainId
-from linera_reference.network import Action, ArchiveChain, Deliver, Network, Resend, World
+from linera_reference.network import Action, ArchiveChain, Deliver, Network, Resend, Restart, World
 from linera_reference.notation import PublicKey, evolve
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.request import Request
 from linera_reference.validator import Genesis, Validator
 
 from .deliveries import was_sent
@@ -80,5 +80,7 @@ def _action(key: PublicKey, item: Received) -> Action:
             return Resend(key, chain_id)
         case Archive(chain_id):
             return ArchiveChain(key, chain_id)
+        case Crash():
+            return Restart(key)
         case Request() | Certificate() | UpdateRecipient() | ConfirmUpdatedRecipient():
             return Deliver(key, item)

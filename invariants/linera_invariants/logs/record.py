@@ -8,19 +8,20 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from linera_invariants.audit_files import application_of, committee_rows, genesis_rows
 from linera_invariants.driver import Step
 from linera_invariants.inputs import InputError, write_atomically
 from linera_invariants.play import Run
 from linera_invariants.story import show_chain
-from linera_invariants.vectors.replay import Archive, SendAgain, Service, target
+from linera_invariants.vectors.replay import Archive, Crash, SendAgain, Service, target
 from linera_invariants.vectors.snapshot import digest_of_chain
 from linera_reference.certificate import Vote
 from linera_reference.encoding import encode
-from linera_reference.network import ArchiveChain, Deliver, Network, Resend, World, initial_world
+from linera_reference.network import ArchiveChain, Deliver, Network, Resend, Restart, World, initial_world
 from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Outcome, Rejected
-from linera_reference.validator import Genesis, chain_of
+from linera_reference.validator import chain_of
 
 from .lines import ITEMS, SERVICES, VERSION, Received
 
@@ -47,23 +48,17 @@ def line_of(document: dict[str, Any]) -> bytes:
 def header_line(network: Network, crypto: str, validator: PublicKey, deliveries: bool) -> bytes:
     """Return the first line of a validator's log."""
     genesis, rules = network.genesis, network.context.rules
-    committee = sorted(genesis.committee.weights.items())
     header = {
         "log": VERSION,
         "crypto": crypto,
-        "application": "token",
-        "committee": [{"key": key.hex(), "weight": weight} for key, weight in committee],
-        "genesis": genesis_rows(genesis),
+        "application": application_of(network.context),
+        "committee": committee_rows(genesis.committee),
+        "genesis": genesis_rows(genesis.chains),
         "rules": {"quorum": rules.quorum.name, "anticipation": rules.anticipation.name},
         "deliveries": "logged" if deliveries else "unlogged",
         "validator": validator.hex(),
     }
     return line_of(header)
-
-
-def genesis_rows(genesis: Genesis) -> list[dict[str, Any]]:
-    """Return the genesis chains as a header lists them."""
-    return [{"id": show_chain(c.chain_id), "owner": c.owner.hex(), "balance": c.state.amount} for c in genesis.chains]
 
 
 def event_line(item: Received, outcome: Outcome[Any], state: str | None = None) -> bytes:
@@ -94,14 +89,14 @@ def _events(network: Network, trace: Iterable[Step], recording: Recording) -> It
     world: World = initial_world(network)
     for step in trace:
         world = step.outcome.state if isinstance(step.outcome, Accepted) else world
-        for key, item in _received(step):
+        for key, item in _received(step, world):
             if recording.deliveries or not isinstance(item, UpdateRecipient | ConfirmUpdatedRecipient):
                 chain = chain_of(world.validators[key], target(item))
                 yield key, event_line(item, step.outcome, digest_of_chain(chain) if recording.states else None)
 
 
-def _received(step: Step) -> Iterator[tuple[PublicKey, Received]]:
-    """Yield what a validator received in a step, if one did."""
+def _received(step: Step, world: World) -> Iterator[tuple[PublicKey, Received]]:
+    """Yield what a validator received in a step, if one did; after a restart, every chain is read back."""
     match step.action:
         case Deliver(key, item):
             yield key, item
@@ -109,6 +104,8 @@ def _received(step: Step) -> Iterator[tuple[PublicKey, Received]]:
             yield key, SendAgain(chain_id)
         case ArchiveChain(key, chain_id):
             yield key, Archive(chain_id)
+        case Restart(key):
+            yield from ((key, Crash(chain_id)) for chain_id in sorted(world.validators[key].chains))
 
 
 def write_log(path: Path, data: bytes) -> None:

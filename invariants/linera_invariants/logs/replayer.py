@@ -3,7 +3,7 @@
 Fields of the log, and what they are in the specification:
 
 * ``request``, ``certificate``, ``update``, ``confirm``: the ``item`` of ``validator.handle``
-* ``resend``, ``archive``: ``network.resend``, ``network.archive_at``
+* ``resend``, ``archive``, ``restart``: ``network.resend``, ``network.archive_at``, ``network.restart_at``
 * ``accepted``: ``Accepted.outputs``, votes only
 * ``rejected``: ``Rejected.reason``
 * ``state``: the digest of the ``Chain`` that the item is for, afterwards
@@ -18,19 +18,19 @@ from attrs import define, field, frozen
 
 from linera_invariants.conform.lists import OURS
 from linera_invariants.story import show_chain, show_hash, show_rejection
-from linera_invariants.vectors.replay import Archive, SendAgain, take, target
+from linera_invariants.vectors.replay import Archive, Crash, SendAgain, take, target
 from linera_invariants.vectors.snapshot import digest_of_chain
 from linera_reference.audit import place_of
-from linera_reference.block import Request
-from linera_reference.certificate import Certificate, Vote, VotePayload, vote_is_authentic
+from linera_reference.certificate import Certificate, Kind, Vote, VotePayload, certified_payload, vote_is_authentic
 from linera_reference.chain import Chain, is_closed
 from linera_reference.context import Context
 from linera_reference.encoding import decode
 from linera_reference.identifiers import ChainId
-from linera_reference.network import archive_at, resend
-from linera_reference.notation import Hash, PublicKey
+from linera_reference.network import archive_at, resend, restart_at
+from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected, Rejection
+from linera_reference.request import Request
 from linera_reference.validator import (
     Validator,
     chain_of,
@@ -38,8 +38,8 @@ from linera_reference.validator import (
     handle_confirm_updated_recipient,
     handle_request,
     handle_update_recipient,
-    payload_of,
     put_chain,
+    restart,
     target_of,
 )
 
@@ -61,26 +61,38 @@ HANDLERS: Final[dict[str, Any]] = {
     "confirm": handle_confirm_updated_recipient,
     "resend": resend,
     "archive": archive_at,
+    "restart": restart_at,
 }
+CLAUSES: Final = {
+    ("request", Kind.CONFIRMED): "WP-2.8-VOTE",
+    ("request", Kind.VALIDATED): "WP-2.9-PROPOSAL",
+    ("certificate", Kind.CONFIRMED): "WP-2.9-FINAL-VOTE",
+}
+"""By what is voted, and on what."""
 
 
 @frozen
 class Voted:
-    """A validator voted for a block of a chain and height."""
+    """A validator voted for a block of a chain and height: what its vote signs."""
 
     line: int
     place: tuple[ChainId, int]
-    block: Hash
+    ballot: VotePayload
 
 
 @frozen
-class Committed(Voted):
-    """A validator executed a certified block; who signed it."""
+class Certified(Voted):
+    """A validator accepted a certificate; who signed it. If it was confirmed, its block was executed."""
 
     signers: tuple[PublicKey, ...]
 
+    @property
+    def is_commit(self) -> bool:
+        """Whether the block was executed."""
+        return self.ballot.kind is Kind.CONFIRMED
 
-Fact: TypeAlias = Voted | Committed
+
+Fact: TypeAlias = Voted | Certified
 
 
 @frozen
@@ -154,9 +166,12 @@ class Replayer:
         return None
 
     def handled(self, validator: Validator, item: Item) -> Outcome[Validator]:
-        """Do with an item what the validator must do, but for the vote."""
+        """Do with an item what the validator must do; the votes are without signatures."""
         if isinstance(item, Rejected):
             return item
+        if isinstance(item, Crash):
+            again = restart(validator)
+            return Accepted(validator if again == validator else again)  # what is the same stays shared
         if isinstance(item, SendAgain | Archive):
             return take(self.node.context, validator, item, None)
         chain = chain_of(validator, target_of(item))
@@ -207,9 +222,8 @@ class Replayer:
             return self.rejects(event.rejected, outcome)
         if isinstance(outcome, Rejected):
             return False
-        if isinstance(item, Request):
-            return len(event.votes) == 1 and self.is_right(event.votes[0], self.payload(item, outcome.state))
-        return not event.votes
+        votes = [output.payload for output in outcome.outputs if isinstance(output, Vote)]
+        return len(event.votes) == len(votes) and all(map(self.is_right, event.votes, votes))
 
     def rejects(self, name: str, outcome: Outcome[Validator]) -> bool:
         reasons = self.node.errors.get(name, ())
@@ -222,14 +236,9 @@ class Replayer:
             return True
         return event.state == self.node.digest(chain_of(after, target(item)))
 
-    def payload(self, request: Request, after: Validator) -> VotePayload | None:
-        """Return what the vote that answers an accepted request signs."""
-        pending = chain_of(after, request.block.chain_id).localized.pending
-        return None if pending is None else payload_of(self.node.context, pending)
-
-    def is_right(self, text: str, payload: VotePayload | None) -> bool:
+    def is_right(self, text: str, ballot: VotePayload) -> bool:
         vote = vote_of(text)
-        named = vote is not None and (vote.validator, vote.payload) == (self.header.validator, payload)
+        named = vote is not None and (vote.validator, vote.payload) == (self.header.validator, ballot)
         return named and vote is not None and vote_is_authentic(self.node.context.scheme, vote)
 
     # --- going on ---
@@ -252,20 +261,22 @@ class Replayer:
             self.follow(item)
 
     def note(self, event: Event, item: Received, changed: bool) -> None:
-        """Tell others what a validator voted for and executed."""
-        if isinstance(item, Request):
-            vote = vote_of(event.votes[0])
-            self.facts += () if vote is None else (Voted(event.line, place_of_request(item), vote.payload.block_hash),)
-        elif changed and isinstance(item, Certificate):
-            block = self.node.context.scheme.hash(item.executed)
-            signers = tuple(key for key, _ in item.signatures)
-            self.facts.append(Committed(event.line, place_of(item), block, signers))
+        """Tell others what a validator voted for, and the certificates that it accepted."""
+        if not isinstance(item, Request | Certificate):
+            return
+        certificate = item if isinstance(item, Certificate) else item.justification
+        votes = filter(None, map(vote_of, event.votes))
+        self.facts += (Voted(event.line, place_of_item(item), vote.payload) for vote in votes)
+        if changed and certificate is not None and place_of(certificate) == place_of_item(item):
+            ballot = certified_payload(self.node.context.scheme, certificate)
+            signers = tuple(key for key, _ in certificate.signatures)
+            self.facts.append(Certified(event.line, place_of(certificate), ballot, signers))
 
     def follow(self, item: Received) -> None:
         """Keep up with what waits for delivery; what waits for too long is taken to have arrived."""
         if isinstance(item, ConfirmUpdatedRecipient):
             self.deliveries.confirmed(self.validator, item)
-        elif isinstance(item, Certificate):
+        elif isinstance(item, Certificate) and item.kind is Kind.CONFIRMED:
             self.deliveries.sent(item)
             outboxes = chain_of(self.validator, target_of(item)).localized.outboxes
             for recipient in sorted({m.recipient for m in item.executed.messages if m.recipient in outboxes}):
@@ -317,13 +328,11 @@ class Replayer:
         if event.rejected is not None:
             logged = self.node.errors.get(event.rejected, ())
             return "accepted", Reason[logged[0]].clause if logged else HANDLERS[event.kind].__clauses__[0]
-        if isinstance(item, Request):
-            return f"accepted, with its vote for {self.vote_for(item, outcome.state)}", "WP-2.8-VOTE"
-        return "accepted, without a vote", "WP-2.8-VOTE"
-
-    def vote_for(self, item: Request, after: Validator) -> str:
-        payload, place = self.payload(item, after), show_place(place_of_request(item))
-        return "nothing" if payload is None else f"{place}, {show_hash(payload.block_hash)}"
+        votes = [output.payload for output in outcome.outputs if isinstance(output, Vote)]
+        if not votes or not isinstance(item, Request | Certificate):
+            return "accepted, without a vote", "WP-2.8-VOTE"
+        what = f"{show_place(place_of_item(item))}, {show_hash(votes[0].block_hash)},"
+        return f"accepted, with its vote {aim_of(votes[0], what)}".rstrip(","), CLAUSES[event.kind, votes[0].kind]
 
     def finding(self, event: Event) -> str:
         """Say what the log says."""
@@ -340,8 +349,7 @@ class Replayer:
             return "something that is no vote"
         whose = "its vote" if vote.validator == self.header.validator else f"a vote of {show_hash(vote.validator)}"
         forged = "" if vote_is_authentic(self.node.context.scheme, vote) else " with a wrong signature"
-        odd = "" if (vote.payload.kind.name, vote.payload.round) == ("CONFIRMED", 0) else " of a wrong kind or round"
-        return f"{whose}{forged}{odd} for {show_hash(vote.payload.block_hash)}"
+        return f"{whose}{forged} {aim_of(vote.payload, show_hash(vote.payload.block_hash))}"
 
 
 def _after(event: Event, outcome: Outcome[Validator], before: Validator) -> Validator:
@@ -358,9 +366,16 @@ def vote_of(text: str) -> Vote | None:
         return None
 
 
-def place_of_request(request: Request) -> tuple[ChainId, int]:
-    """Return where a request's block would stand."""
-    return request.block.chain_id, request.block.height
+def place_of_item(item: Request | Certificate) -> tuple[ChainId, int]:
+    """Return where a block would stand."""
+    return place_of(item) if isinstance(item, Certificate) else (item.block.chain_id, item.block.height)
+
+
+def aim_of(ballot: VotePayload, what: str) -> str:
+    """Say what a vote is for; to confirm in round 0 is what a single owner asks for."""
+    if (ballot.kind, ballot.round) == (Kind.CONFIRMED, 0):
+        return f"for {what}"
+    return f"to {'confirm' if ballot.kind is Kind.CONFIRMED else 'validate'} {what} in round {ballot.round}"
 
 
 def show_place(place: tuple[ChainId, int]) -> str:

@@ -13,10 +13,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from linera_reference.crypto import IdealScheme, Scheme
 
-from . import ordered_inbox, outbox_delivery, single_chain, whole_network
+from . import ordered_inbox, outbox_delivery, several_owners, single_chain, whole_network
 from .base import Failure, Machine, Session
 from .ordered_inbox import OrderedInboxMachine
 from .outbox_delivery import OutboxDeliveryMachine
+from .several_owners import SeveralOwnersMachine
 from .single_chain import SingleChainMachine
 from .whole_network import WholeNetworkMachine
 
@@ -84,6 +85,14 @@ MACHINES: Final[Mapping[str, MachineSpec]] = {
             single_chain.COVERAGE,
             examples=300,
             steps=40,
+        ),
+        MachineSpec(
+            "several-owners",
+            "On a chain with several owners correct validators agree and never get stuck, whatever others sign.",
+            SeveralOwnersMachine,
+            several_owners.COVERAGE,
+            examples=150,
+            steps=25,
         ),
         MachineSpec(
             "whole-network",

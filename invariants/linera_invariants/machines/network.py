@@ -10,12 +10,14 @@ from linera_invariants.driver import Driver, Step
 from linera_invariants.registry import Violation, check_step
 from linera_invariants.story import Event, Remark, named, tell
 from linera_invariants.traces import trace_of
+from linera_invariants.views import same_place
 from linera_reference.application import Balance, Token
-from linera_reference.block import ExecutedBlock, Request, Transaction, sign_request
-from linera_reference.certificate import Certificate, VotePayload
+from linera_reference.block import ExecutedBlock, Transaction
+from linera_reference.certificate import Certificate, Kind, VotePayload
 from linera_reference.chain import Chain, is_closed
 from linera_reference.client import next_block
 from linera_reference.committee import make_committee
+from linera_reference.containers import Set, fold
 from linera_reference.context import Context
 from linera_reference.crypto import Scheme, Signer, make_signer
 from linera_reference.identifiers import ChainId
@@ -32,7 +34,9 @@ from linera_reference.network import (
 )
 from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.ownership import Owner, Owners, keys_of
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected
+from linera_reference.request import Request, sign_request
 from linera_reference.rules import BASELINE, Rules
 from linera_reference.validator import Genesis, GenesisChain, chain_of, payload_of
 
@@ -64,26 +68,35 @@ class NetworkMachine(Machine):
         self.requests: list[Request] = []
         self.executed: dict[bytes, ExecutedBlock] = {}
         self.certificates: list[Certificate] = []
+        self.validated: list[Certificate] = []
         self.internal: list[tuple[PublicKey, CrossChain]] = []
 
     def open_network(
         self,
         weights: tuple[int, ...],
         faulty: Iterable[int],
-        chains: Iterable[tuple[ChainId, str]],
+        chains: Iterable[tuple[ChainId, tuple[str, ...]]],
         rules: Rules = BASELINE,
     ) -> None:
-        """Start a network; of the ``faulty`` places, in this order, those that fit under the fault bound misbehave."""
+        """Start a network; of the ``faulty`` places, in this order, those that fit under the fault bound misbehave.
+
+        A chain that names one user has a single owner.
+        """
         scheme = self.session.scheme
         self.signers = {name: make_signer(scheme, name.encode().ljust(32)) for name in (*VALIDATORS, *USERS)}
         self.names |= {signer.public_key: name for name, signer in self.signers.items()}
         voters = [self.signers[name] for name in VALIDATORS[: len(weights)]]
-        genesis = tuple(GenesisChain(i, self.signers[o].public_key, Balance(TOKENS)) for i, o in chains)
+        genesis = tuple(GenesisChain(i, self.owner(names), Balance(TOKENS)) for i, names in chains)
         self.network = make_network(scheme, rules, voters, weights, genesis, tuple(within_fault_bound(weights, faulty)))
         self.members = [voter.public_key for voter in voters]
         self.byzantine = [key for key in self.members if key in self.network.byzantine]
         self.correct = [key for key in self.members if key not in self.network.byzantine]
         self.driver = Driver(self.network, initial_world(self.network), settling=False, observe=self.observe)
+
+    def owner(self, names: tuple[str, ...]) -> Owner:
+        """Return the single owner of a name, or several."""
+        keys = [self.signers[name].public_key for name in names]
+        return keys[0] if len(keys) == 1 else Owners(fold(Set.insert, Set(), keys))
 
     # --- what every step goes through ---
 
@@ -112,7 +125,7 @@ class NetworkMachine(Machine):
     def compare_effects(self, before: World, step: Step) -> None:
         """Compare what a committed block did with what its transactions say."""
         match step.action:
-            case Deliver(key, Certificate(executed)) if isinstance(step.outcome, Accepted):
+            case Deliver(key, Certificate(executed, Kind.CONFIRMED)) if isinstance(step.outcome, Accepted):
                 old, new = (chain_of(w.validators[key], executed.block.chain_id) for w in (before, step.outcome.state))
                 if new is not old:
                     problems = tuple(differences(old.consistent, executed, new.consistent))
@@ -134,8 +147,9 @@ class NetworkMachine(Machine):
             case Propose(request) if not before.requests.contains(request):
                 self.count("equivocation", any(conflicts(request, other) for other in self.requests))
                 self.requests.append(request)
-            case Certify() if outcome.state.certificates is not before.certificates:
-                self.certificates += [c for c in outcome.outputs if c not in self.certificates]
+            case Certify(kind=kind):
+                known = self.certificates if kind is Kind.CONFIRMED else self.validated
+                known += [c for c in outcome.outputs if c not in known]
             case Deliver(key, Request() as request):
                 self.remember_vote(self.cell(key, request.block.chain_id).localized.pending)
         self.internal += fresh_requests(before, step, outcome)
@@ -167,9 +181,9 @@ class NetworkMachine(Machine):
         """Return the view of a chain at a correct validator."""
         return chain_of(self.driver.world.validators[key], chain_id)
 
-    def payload(self, executed: ExecutedBlock) -> VotePayload:
+    def payload(self, executed: ExecutedBlock, kind: Kind = Kind.CONFIRMED, round: int = 0) -> VotePayload:
         """Return what a vote for an executed block signs."""
-        return payload_of(self.network.context, executed)
+        return payload_of(self.network.context, executed, kind, round)
 
     def validator(self, place: int) -> PublicKey:
         """Return one of the correct validators."""
@@ -183,9 +197,10 @@ class NetworkMachine(Machine):
         """Return the view of a chain at the correct validator that is furthest."""
         return max((self.cell(key, chain_id) for key in self.correct), key=progress)
 
-    def signer_of(self, owner: PublicKey | None) -> Signer | None:
-        """Return the key pair of an owner."""
-        return None if owner is None else self.signers[self.names[owner]]
+    def signer_of(self, owner: Owner | None, which: int = 0) -> Signer | None:
+        """Return the key pair of an owner, of several any."""
+        names = sorted(self.names[key] for key in keys_of(owner))
+        return self.signers[names[which % len(names)]] if names else None
 
     # --- raw actions of the network ---
 
@@ -208,22 +223,24 @@ class NetworkMachine(Machine):
             for key in self.some(some):
                 self.driver.act(Deliver(key, item))
 
-    def betray(self, executed: ExecutedBlock) -> None:
+    def betray(self, executed: ExecutedBlock, kind: Kind = Kind.CONFIRMED, round: int = 0) -> None:
         """Let every Byzantine validator vote for a block."""
         for key in self.byzantine:
-            self.driver.act(CastVote(key, self.payload(executed)))
+            self.driver.act(CastVote(key, self.payload(executed, kind, round)))
 
-    def voters(self, executed: ExecutedBlock) -> list[PublicKey]:
+    def voters(self, executed: ExecutedBlock, kind: Kind = Kind.CONFIRMED, round: int = 0) -> list[PublicKey]:
         """Return who has voted for a block."""
-        payload = self.payload(executed)
+        payload = self.payload(executed, kind, round)
         cast = {vote.validator for vote in self.driver.world.votes if vote.payload == payload}
         return [key for key in self.members if key in cast]
 
-    def certify(self, executed: ExecutedBlock, without: int = 0) -> Certificate | None:
+    def certify(
+        self, executed: ExecutedBlock, without: int = 0, kind: Kind = Kind.CONFIRMED, round: int = 0
+    ) -> Certificate | None:
         """Gather the votes cast for a block into a certificate, those of some places set aside; ⊥ without a quorum."""
-        voters = self.voters(executed)
+        voters = self.voters(executed, kind, round)
         kept = [voter for place, voter in enumerate(voters) if not without >> place & 1]
-        outcome = self.driver.act(Certify(executed, tuple(kept)))
+        outcome = self.driver.act(Certify(executed, tuple(kept), kind, round))
         return outcome.outputs[0] if isinstance(outcome, Accepted) else None
 
     def settle(self, key: PublicKey, answers: bool = True) -> None:
@@ -263,10 +280,10 @@ def within_fault_bound(weights: tuple[int, ...], order: Iterable[int]) -> Iterat
 
 
 def conflicts(request: Request, other: Request) -> bool:
-    """Whether two requests are different blocks of one owner at the same place."""
+    """Whether two requests are different blocks of one owner at the same place, in the same round."""
     mine, theirs = request.block, other.block
-    same_place = (mine.chain_id, mine.height, request.owner) == (theirs.chain_id, theirs.height, other.owner)
-    return same_place and mine != theirs
+    signed = (request.owner, request.round) == (other.owner, other.round)
+    return signed and same_place(mine, theirs) and mine != theirs
 
 
 def fresh_requests(before: World, step: Step, outcome: Accepted[World]) -> list[tuple[PublicKey, CrossChain]]:

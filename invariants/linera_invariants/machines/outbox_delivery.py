@@ -77,7 +77,7 @@ class OutboxDeliveryMachine(NetworkMachine):
     def begin(self, peaceful: bool) -> None:
         """One validator, three chains; more are created on the way, unless all is peaceful: then nothing closes."""
         self.peaceful = peaceful
-        self.open_network((1,), (), [(SENDER, "alice"), *((chain_id, "bob") for chain_id in ACTIVE)])
+        self.open_network((1,), (), [(SENDER, ("alice",)), *((chain_id, ("bob",)) for chain_id in ACTIVE)])
         self.key = self.correct[0]
         self.sent: dict[ChainId, list[Message]] = {}
         self.reached: dict[ChainId, int] = {}

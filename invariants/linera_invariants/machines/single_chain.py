@@ -12,13 +12,14 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from linera_invariants.driver import Step
 from linera_reference.application import burn
-from linera_reference.block import Block, Execute, ExecutedBlock, Request, sign_request
+from linera_reference.block import Block, Execute, ExecutedBlock
 from linera_reference.certificate import Certificate, Kind, sign_vote
 from linera_reference.client import next_block
 from linera_reference.execution import execute_block
-from linera_reference.network import ArchiveChain, Certify, Deliver, World
+from linera_reference.network import ArchiveChain, Certify, Deliver, Restart, World
 from linera_reference.notation import PublicKey
 from linera_reference.rejections import Accepted, Reason, Rejected
+from linera_reference.request import Request, sign_request
 from linera_reference.validator import chain_of, handle
 
 from .base import NEWEST, back
@@ -63,6 +64,7 @@ COVERAGE = frozenset(
         "rejected: UNEXPECTED_BLOCK_HEIGHT",
         "rejected: UNEXPECTED_PREVIOUS_BLOCK_HASH",
         "repeat acknowledged",
+        "restart with a vote",
         "tombstone answered",
         "vote overruled by a certificate",
         "vote repeated",
@@ -89,7 +91,7 @@ class SingleChainMachine(NetworkMachine):
         self.ballots: dict[tuple[PublicKey, int], Block] = {}
         self.certified: dict[int, bytes] = {}
         self.uneven = len(set(weights)) > 1
-        self.open_network(weights, faulty if betrayed else (), [(CHAIN, "alice")])
+        self.open_network(weights, faulty if betrayed else (), [(CHAIN, ("alice",))])
         self.around = Surroundings([CHAIN], [self.signers[name].public_key for name in ("alice", "bob")])
 
     # --- the owner ---
@@ -198,6 +200,11 @@ class SingleChainMachine(NetworkMachine):
     def archive(self, place: int) -> None:
         """A validator archives the chain."""
         self.driver.act(ArchiveChain(self.validator(place), CHAIN))
+
+    @rule(place=PLACE)
+    def restart(self, place: int) -> None:
+        """A validator restarts."""
+        self.driver.act(Restart(self.validator(place)))
 
     # --- certificates that must not count ---
 

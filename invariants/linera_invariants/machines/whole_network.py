@@ -1,7 +1,8 @@
 """The whole network: clients follow their strategies while the adversary acts at will.
 
-Chains create chains, exchange messages, change hands, are closed and archived; validators lag, lie or lose requests;
-owners equivocate. Every step is judged by every predicate, and some worlds by the liveness goals.
+Chains create chains, exchange messages, change hands, are shared, closed and archived; validators lag, lie, restart or
+lose requests; owners equivocate and race each other. Every step is judged by every predicate, and some worlds by the
+liveness goals.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,13 +13,15 @@ from hypothesis.stateful import initialize, precondition, rule
 from linera_invariants.driver import Client, Step
 from linera_invariants.predicates.liveness import settled, subjects, tallest
 from linera_invariants.registry import check_goals
-from linera_reference.block import Request, Transaction, sign_request
+from linera_reference.block import Transaction
 from linera_reference.certificate import Certificate
 from linera_reference.chain import Chain, is_closed
 from linera_reference.client import Goal, next_block, receive_waiting
 from linera_reference.identifiers import ChainId
-from linera_reference.network import ArchiveChain, Deliver, Propose, World
+from linera_reference.network import ArchiveChain, Deliver, Propose, Restart, World
+from linera_reference.ownership import keys_of
 from linera_reference.rejections import Accepted, Rejected
+from linera_reference.request import Request, sign_request
 from linera_reference.rules import BASELINE, REVISION_H, Rules
 from linera_reference.validator import chain_of
 
@@ -26,7 +29,8 @@ from .base import NEWEST, back
 from .network import ORDER, PLACE, SOME, USERS, WEIGHTS, NetworkMachine, progress
 from .wishes import ABOUT_MESSAGES, BLUNDER, MOSTLY, NUMBER, SELDOM, WISHES, Surroundings, Wish
 
-ROOTS = (((0,), "alice"), ((1,), "bob"))
+ROOTS = (((0,), ("alice",)), ((1,), ("bob",)))
+SHARED = (((0,), ("alice",)), ((1,), ("bob", "carol")))
 
 COVERAGE = frozenset(
     {
@@ -45,7 +49,9 @@ COVERAGE = frozenset(
         "chain created",
         "chain wedged by its owner",
         "equivocation",
+        "final vote",
         "goals checked",
+        "height of several owners decided",
         "lagging copy caught up",
         "open proposal finished",
         "owed message settled",
@@ -58,6 +64,8 @@ COVERAGE = frozenset(
         "message to a chain that does not exist",
         "old certificate ignored",
         "outbox drained",
+        "owners changed",
+        "owners raced",
         "rejected: CHAIN_CLOSED",
         "rejected: CHAIN_NOT_CLOSED",
         "rejected: INACTIVE_CHAIN",
@@ -74,6 +82,7 @@ COVERAGE = frozenset(
         "rejected: UNEXPECTED_MESSAGE",
         "rejected: USER_ERROR",
         "repeat acknowledged",
+        "restart with a vote",
         "strategy extended a chain",
         "tombstone answered",
         "vote overruled by a certificate",
@@ -89,12 +98,14 @@ RULES = st.sampled_from([BASELINE, BASELINE, REVISION_H])
 class WholeNetworkMachine(NetworkMachine):
     """Four validators, two root chains, three users."""
 
-    @initialize(weights=WEIGHTS, faulty=ORDER, vices=PLACE, rules=RULES, judged=SELDOM)
-    def begin(self, weights: tuple[int, ...], faulty: list[int], vices: int, rules: Rules, judged: bool) -> None:
-        """Draw voting rights, Byzantine validators, profile, whether owners equivocate and liveness is judged."""
+    @initialize(weights=WEIGHTS, faulty=ORDER, vices=PLACE, rules=RULES, judged=SELDOM, alone=MOSTLY)
+    def begin(
+        self, weights: tuple[int, ...], faulty: list[int], vices: int, rules: Rules, judged: bool, alone: bool
+    ) -> None:
+        """Draw voting rights, liars, profile, whether owners equivocate, liveness is judged, owners are alone."""
         self.judged = judged
         self.treacherous = vices >= 2
-        self.open_network(weights, faulty if vices else (), ROOTS, rules)
+        self.open_network(weights, faulty if vices else (), ROOTS if alone else SHARED, rules)
         self.clients = {name: self.driver.client(name, self.signers[name]) for name in USERS}
 
     # --- who and where ---
@@ -109,10 +120,9 @@ class WholeNetworkMachine(NetworkMachine):
         chains = self.chains()
         return chains[which % len(chains)]
 
-    def owner_of(self, chain: Chain) -> Client | None:
-        """Return the client that owns a chain, as one validator sees it; ⊥ when closed or not created."""
-        owner = chain.consistent.owner
-        return None if owner is None else self.clients[self.names[owner]]
+    def owners_of(self, chain: Chain) -> list[Client]:
+        """Return the clients that own a chain, as one validator sees it; none when closed or not created."""
+        return [self.clients[name] for name in sorted(self.names[key] for key in keys_of(chain.consistent.owner))]
 
     def grant(self, chain: Chain, wishes: Iterable[Wish]) -> tuple[Transaction, ...]:
         """Turn wishes into transactions on top of a view of a chain."""
@@ -148,6 +158,28 @@ class WholeNetworkMachine(NetworkMachine):
         """The owner of a chain changes its key."""
         self.follow(self.pick(which), [Wish("key", number)], absent, settling)
 
+    @rule(which=NUMBER, owner=NUMBER, absent=ABSENT, settling=MOSTLY)
+    def share(self, which: int, owner: int, absent: int, settling: bool) -> None:
+        """The owner of a chain lets another one join, or chooses rounds for itself."""
+        self.follow(self.pick(which), [Wish("join", owner)], absent, settling)
+
+    @rule(which=NUMBER, wishes=WISHES, absent=ABSENT, complicit=MOSTLY)
+    def race(self, which: int, wishes: list[Wish], absent: int, complicit: bool) -> None:
+        """All owners of a shared chain extend it at the same time, turn by turn."""
+        shared = [i for i in self.chains() if len(self.owners_of(self.best_view(i))) > 1]
+        if not shared:
+            return
+        chain_id, driver, runs = back(shared, which), self.driver, []
+        driver.settling, driver.complicit, driver.offline = True, complicit, set(self.some(absent)) if absent else set()
+        for place, client in enumerate(self.owners_of(self.best_view(chain_id))):
+            driver.synchronize(client, chain_id)
+            wanted = self.grant(client.chain(chain_id), [*wishes, Wish("burn", place)])
+            runs.append(driver.extending(client, chain_id, wanted))
+        while runs:
+            runs = [run for run in runs if next(run, self) is not self]
+        self.count("owners raced")
+        self.rest()
+
     @rule(which=NUMBER, to=NUMBER, place=PLACE, skip=st.integers(3, 7), times=st.integers(1, 3))
     def overtake(self, which: int, to: int, place: int, skip: int, times: int) -> None:
         """One validator misses a payment and sees the block that consumes it."""
@@ -176,9 +208,10 @@ class WholeNetworkMachine(NetworkMachine):
         self, chain_id: ChainId, wishes: list[Wish], absent: int, settling: bool, complicit: bool = True
     ) -> None:
         """Let the owner of a chain follow the strategy, while some validators do not answer."""
-        client, driver = self.owner_of(self.best_view(chain_id)), self.driver
-        if client is None:
+        owners, driver = self.owners_of(self.best_view(chain_id)), self.driver
+        if not owners:
             return
+        client = back(owners, len(self.requests))
         driver.settling, driver.complicit, driver.actor = settling, complicit, client.name
         driver.offline = set(self.some(absent)) if absent else set()
         driver.synchronize(client, chain_id)
@@ -268,8 +301,13 @@ class WholeNetworkMachine(NetworkMachine):
     @precondition(lambda self: self.certificates)
     @rule(which=NEWEST, some=SOME)
     def spread_certificate(self, which: int, some: int) -> None:
-        """A certificate reaches some validators, early, late or again."""
-        self.spread(back(self.certificates, which), some)
+        """A certificate of either kind reaches some validators, early, late or again."""
+        self.spread(back([*self.validated, *self.certificates], which), some)
+
+    @rule(place=PLACE)
+    def restart(self, place: int) -> None:
+        """A validator restarts."""
+        self.driver.act(Restart(self.validator(place)))
 
     # --- the adversary: transport between chains ---
 

@@ -6,7 +6,16 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 
 from linera_reference.application import burn, transfer
-from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Receive, Transaction
+from linera_reference.block import (
+    AddOwner,
+    ChangeKey,
+    CloseChain,
+    Execute,
+    OpenChain,
+    Receive,
+    RemoveOwner,
+    Transaction,
+)
 from linera_reference.chain import Chain
 from linera_reference.client import receive_waiting
 from linera_reference.identifiers import ChainId
@@ -26,6 +35,7 @@ SOUND = ("transfer", "transfer", "transfer", "receive", "receive", "receive", "o
 ABOUT_MESSAGES = ("receive twice", "forge")
 INVALID = ("wrong child", "overspend", "zero", "junk", *ABOUT_MESSAGES)
 WILD = (*INVALID, "early transfer", "close")
+SHARING = ("join", "leave")
 
 NUMBER = st.integers(0, 7)
 MOSTLY = st.integers(0, 3).map(lambda n: n > 0)
@@ -33,6 +43,7 @@ BLUNDER = st.builds(Wish, st.sampled_from(INVALID), NUMBER)
 SELDOM = st.integers(0, 7).map(lambda n: n == 7)
 KIND = st.one_of([st.sampled_from(SOUND)] * 7 + [st.sampled_from(WILD)])
 WISHES = st.lists(st.builds(Wish, KIND, NUMBER), max_size=3)
+WISHES_OF_SEVERAL = st.lists(st.builds(Wish, st.sampled_from(("burn", "burn", "key", *SHARING)), NUMBER), max_size=2)
 
 
 @frozen
@@ -64,6 +75,10 @@ class Surroundings:
                 yield Execute(transfer((*chain.chain_id, index), 1))
             case "key":
                 yield ChangeKey(user)
+            case "join":
+                yield AddOwner(user)
+            case "leave":
+                yield RemoveOwner(user)
             case "burn":
                 yield Execute(burn(1 + number % 2))
 

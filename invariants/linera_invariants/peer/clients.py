@@ -8,7 +8,7 @@ from immutables import Map
 
 from linera_invariants.driver import Client, Driver
 from linera_reference.application import Token, transfer
-from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Request, Transaction
+from linera_reference.block import AddOwner, ChangeKey, CloseChain, Execute, OpenChain, Transaction
 from linera_reference.certificate import Certificate
 from linera_reference.certification import check_active
 from linera_reference.chain import Chain
@@ -21,8 +21,10 @@ from linera_reference.identifiers import ChainId, child
 from linera_reference.messages import Create
 from linera_reference.network import Network, World, initial_world
 from linera_reference.notation import PublicKey
+from linera_reference.ownership import owns
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected
-from linera_reference.validator import Genesis, chain_of, download
+from linera_reference.request import Request
+from linera_reference.validator import Genesis, chain_of, download, is_next
 
 from .model import (
     MalformedStepError,
@@ -40,14 +42,11 @@ from .node import SCHEME, named_committee, public_key, root_chain, signer_of
 from .workshop import chain_named
 
 FEATURES: Final = {
-    "client.share_ownership": "several owners",
     "client.publish_bytecode": "applications",
     "client.create_application": "applications",
     "client.app_operation": "applications",
     "client.app_query": "applications",
     "client.process_inbox": "applications",
-    "client.clear_pending": "several owners",
-    "env.set_fault": "several owners",
 }
 """Operations that only vectors with later features use, and the feature."""
 
@@ -63,11 +62,11 @@ class Environment(Driver):
     refusing: frozenset[PublicKey] = frozenset()
     confirming: bool = True
 
-    def submit(self, client: Client, key: PublicKey, request: Request) -> Outcome[World]:
+    def submit(self, client: Client, key: PublicKey, item: Request | Certificate) -> Outcome[World]:
         """Ask one validator for its vote, unless it is one that refuses."""
-        if key in self.refusing:
+        if key in self.refusing and isinstance(item, Request):
             return Rejected(Reason.ACTION_NOT_ENABLED, "a faulty validator answers proposals with an error")
-        return super().submit(client, key, request)
+        return super().submit(client, key, item)
 
     def broadcast(self, client: Client, chain_id: ChainId) -> None:
         """Hand the certificates of a chain round, unless the client keeps them."""
@@ -77,10 +76,11 @@ class Environment(Driver):
 
 @define
 class User:
-    """A client of the vector, and the one chain that it is about."""
+    """A client of the vector, the one chain that it is about, and the height at least that it has heard of."""
 
     client: Client
     chain_id: ChainId
+    knows_height: int = 0
 
     @property
     def chain(self) -> Chain:
@@ -110,10 +110,10 @@ class Scene:
             self.start(name, f"root{number}", f"root{number}")
         return self.users[name]
 
-    def start(self, name: str, chain: str, key: str) -> None:
+    def start(self, name: str, chain: str, key: str, knows_height: int = 0) -> None:
         """Start a client with a key."""
         chain_id = resolve(chain)
-        self.users[name] = User(self.env.client(name, self.key(key), chain_id), chain_id)
+        self.users[name] = User(self.env.client(name, self.key(key), chain_id), chain_id, knows_height)
 
 
 def resolve(target: str) -> ChainId:
@@ -171,8 +171,8 @@ def client_facts(scene: Scene, user: User) -> dict[str, Callable[[], Any]]:
     return {
         "next_height": lambda: part.next_height,
         "pending_block": lambda: None if local.pending is None else "a block",
-        "identity": lambda: scene.keys.get(part.owner or b""),
-        "own_key_usable": lambda: part.owner == user.client.signer.public_key,
+        "identity": lambda: next((name for key, name in scene.keys.items() if part.owner == key), None),
+        "own_key_usable": lambda: owns(part.owner, user.client.signer.public_key),
     }
 
 
@@ -181,12 +181,14 @@ def client_facts(scene: Scene, user: User) -> dict[str, Callable[[], Any]]:
 
 def local_balance(scene: Scene, user: User, _: Step) -> Seen:
     """Stage a block that receives all waiting messages, and look at the balance."""
-    outcome = attempt(balance_after_waiting, scene.env.network.context, user.chain)
+    outcome = attempt(balance_after_waiting, scene.env.network.context, user)
     return Seen(reason_of(outcome), outcome.state if isinstance(outcome, Accepted) else None)
 
 
-def balance_after_waiting(context: Context, chain: Chain) -> int:
-    """Return the balance of a chain with its waiting messages."""
+def balance_after_waiting(context: Context, user: User) -> int:
+    """Return the balance of a chain with its waiting messages, once the blocks are there that the client knows of."""
+    chain = user.chain
+    is_next(chain.consistent, user.knows_height)
     check_active(chain.consistent.created, chain.consistent.owner)
     staged = execute_block(context, chain, next_block(chain, receive_waiting(chain)))
     return int(staged.chain.consistent.state.amount)
@@ -237,6 +239,12 @@ def rotate_key(scene: Scene, user: User, step: Step) -> Seen:
     result = extend(scene, user, ChangeKey(signer.public_key))
     if isinstance(result, Certificate):
         user.client.signer = signer
+    return named(scene, step, result, r"(?:certificate )?(\w+)")
+
+
+def share_ownership(scene: Scene, user: User, step: Step) -> Seen:
+    """Let another key own the chain, too."""
+    result = extend(scene, user, AddOwner(public_key(step.args["with"])))
     return named(scene, step, result, r"(?:certificate )?(\w+)")
 
 
@@ -303,12 +311,26 @@ def retry_pending(_: Scene, user: User, __: Step) -> Seen:
     return Seen(problem=None if pending is None else "a block is pending")
 
 
+def clear_pending(_: Scene, __: User, ___: Step) -> Seen:
+    """Give a pending block up: there is nothing to do, as a proposal in a later round interrupts it."""
+    return Seen()
+
+
 # --- environment -------------------------------------------------------------------------------------------------
 
 
 def make_client(scene: Scene, step: Step) -> Seen:
     """Start another client."""
-    scene.start(step.args["name"], step.args["chain"], step.args["key"])
+    args = step.args
+    scene.start(args["name"], args["chain"], args["key"], args.get("knows_height", 0))
+    return Seen()
+
+
+def set_fault(scene: Scene, step: Step) -> Seen:
+    """Take validators off the network, or bring them back."""
+    keys, which = sorted(scene.env.network.signers), step.args["validators"]
+    chosen = set(keys if which == "all" else (keys[number] for number in which))
+    scene.env.offline = scene.env.offline | chosen if step.args["type"] == "offline" else scene.env.offline - chosen
     return Seen()
 
 
@@ -325,6 +347,7 @@ def validators_have_certificate(scene: Scene, step: Step) -> Seen:
 
 ENV_OPERATIONS: Final[Mapping[str, Callable[[Scene, Step], Seen]]] = {
     "env.make_client": make_client,
+    "env.set_fault": set_fault,
     "env.validators_have_certificate": validators_have_certificate,
 }
 CLIENT_OPERATIONS: Final[Mapping[str, Callable[[Scene, User, Step], Seen]]] = {
@@ -334,6 +357,8 @@ CLIENT_OPERATIONS: Final[Mapping[str, Callable[[Scene, User, Step], Seen]]] = {
     "client.query_balance": query_balance,
     "client.synchronize": synchronize,
     "client.rotate_key": rotate_key,
+    "client.share_ownership": share_ownership,
+    "client.clear_pending": clear_pending,
     "client.close_chain": close_chain,
     "client.open_chain": open_chain,
     "client.receive_certificate": receive_certificate,

@@ -1,44 +1,92 @@
 """Vectors of kinds ``manager-single`` and ``manager-multi``: what one validator votes for at one height."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from linera_reference.application import transfer
-from linera_reference.block import Block, Execute, Request
-from linera_reference.certificate import Kind, Vote, VotePayload
-from linera_reference.encoding import decode, encode
+from immutables import Map
+
+from linera_reference.application import Balance, transfer
+from linera_reference.block import Block, Execute, ExecutedBlock
+from linera_reference.certificate import Certificate, Kind, Vote
+from linera_reference.certification import standing_ballot
+from linera_reference.containers import Set
+from linera_reference.execution import execute_block
+from linera_reference.ownership import Owners
 from linera_reference.rejections import Accepted, Outcome, Rejected
-from linera_reference.validator import payload_of
+from linera_reference.rounds import current_round
+from linera_reference.validator import GenesisChain
 
-from .model import NotYetError, Seen, Step, Vector, attempt, reason_of
-from .node import ROOT, Node, first_certificate, named_request, root_chain, single_validator
+from .model import Seen, Step, Vector, reason_of
+from .node import (
+    ROOT,
+    Node,
+    certify,
+    first_certificate,
+    named_request,
+    public_key,
+    root_chain,
+    signer_of,
+    single_validator,
+)
 
-OWNER = "owner"
+OWNER, CO_OWNER = "owner", "co-owner"
 KINDS = {Kind.CONFIRMED: "confirm", Kind.VALIDATED: "validate"}
 
 
 def play_single_owner(vector: Vector) -> Iterator[Seen]:
     """Propose blocks on top of the first one."""
-    node = single_validator(root_chain(ROOT, OWNER, 100))
+    node = started(vector, root_chain(ROOT, OWNER, 100))
+    for step in vector.steps:
+        seen = taken(node, step)
+        yield Seen(seen.reason, seen.returns, {"vote": vote_of(node)})
+
+
+def play_many_owners(vector: Vector) -> Iterator[Seen]:
+    """Propose blocks in rounds, and hand in validated certificates."""
+    owners = Owners(Set(Map((public_key(name), True) for name in (OWNER, CO_OWNER))))
+    node = started(vector, GenesisChain(ROOT, owners, Balance(100)))
+    for step in vector.steps:
+        seen = taken(node, step)
+        yield Seen(seen.reason, seen.returns, rounds_of(node), round=seen.round)
+
+
+def started(vector: Vector, chain: GenesisChain) -> Node:
+    """Start the node of a vector, with the first block of its chain."""
+    node = single_validator(chain)
     node.handle(first_certificate(node))
     if not vector.setup["has_voting_key"]:
         node.signer = None
-    for step in vector.steps:
-        before, outcome = node.chain(ROOT), propose(node, step)
-        returns = None if isinstance(outcome, Rejected) else effect(node.chain(ROOT) != before, outcome)
-        yield Seen(reason_of(outcome), returns, {"vote": vote_of(node)})
+    return node
 
 
-def propose(node: Node, step: Step) -> Outcome[Any]:
-    """Send a proposal; a request has no place for a justification, so one that carries it does not decode."""
-    block = named_block(node, step.args["block"])
-    request = named_request(block, OWNER, OWNER, step.args["round"])
-    justification = step.args["justification"]
-    if justification is None:
-        return node.handle(request)
-    payload = VotePayload(Kind.VALIDATED, bytes(32), justification["round"])
-    outcome = attempt(decode, Request, encode(request) + encode(payload))
-    return outcome if isinstance(outcome, Rejected) else node.handle(outcome.state)
+def taken(node: Node, step: Step) -> Seen:
+    """Take a step, and say what it did and what it asks for."""
+    before = node.chain(ROOT)
+    outcome = OPERATIONS[step.op](node, step.args)
+    if isinstance(outcome, Rejected):
+        return Seen(reason_of(outcome), round=outcome.detail if isinstance(outcome.detail, int) else None)
+    return Seen(None, effect(step, node.chain(ROOT) != before, outcome))
+
+
+def propose(node: Node, args: Mapping[str, Any]) -> Outcome[Any]:
+    """Send a proposal."""
+    stated = args["justification"]
+    justification = None if stated is None else validated(node, stated)
+    return node.handle(named_request(named_block(node, args["block"]), OWNER, OWNER, args["round"], justification))
+
+
+def hand_in(node: Node, args: Mapping[str, Any]) -> Outcome[Any]:
+    """Send a validated certificate."""
+    return node.handle(validated(node, args))
+
+
+OPERATIONS = {"manager.propose": propose, "manager.validated_certificate": hand_in}
+
+
+def validated(node: Node, stated: Mapping[str, Any]) -> Certificate:
+    """Return the validated certificate of a named block in a round."""
+    staged = execute_block(node.context, node.chain(ROOT), named_block(node, stated["block"]))
+    return certify(node.context, signer_of("v"), staged.executed, Kind.VALIDATED, stated["round"])
 
 
 def named_block(node: Node, name: str) -> Block:
@@ -47,29 +95,40 @@ def named_block(node: Node, name: str) -> Block:
     return Block(ROOT, 1, node.chain(ROOT).consistent.block_hash, (Execute(transfer(recipient, 1)),))
 
 
-def effect(changed: bool, outcome: Accepted[Any]) -> str:
-    """Say what an accepted proposal did."""
+def name_of(executed: ExecutedBlock) -> str:
+    """Return what a vector calls a block."""
+    (recipient,) = executed.messages[0].recipient
+    return recipient.to_bytes((recipient.bit_length() + 7) // 8).decode()
+
+
+def effect(step: Step, changed: bool, outcome: Accepted[Any]) -> str:
+    """Say what an accepted step did.
+
+    What is new is the vote, for a certificate: a node without a key only follows, however often it sees one.
+    """
     voted = any(isinstance(item, Vote) for item in outcome.outputs)
-    return ("vote" if voted else "recorded") if changed else "nothing_new"
+    if changed or (not voted and step.op == "manager.validated_certificate"):
+        return "vote" if voted else "recorded"
+    return "nothing_new"
 
 
 def vote_of(node: Node) -> dict[str, Any] | None:
     """Say the vote that a validator stands by."""
-    pending = node.chain(ROOT).localized.pending
-    if pending is None or node.signer is None:
+    part, local = node.chain(ROOT).consistent, node.chain(ROOT).localized
+    ballot = standing_ballot(part.owner, local.pending, local.rounds)
+    if ballot is None or node.signer is None:
         return None
-    (recipient,) = pending.messages[0].recipient
-    name = recipient.to_bytes((recipient.bit_length() + 7) // 8).decode()
-    payload = payload_of(node.context, pending)
-    return {"block": name, "round": payload.round, "kind": KINDS[payload.kind]}
+    kind, executed, round_ = ballot
+    return {"block": name_of(executed), "round": round_, "kind": KINDS[kind]}
 
 
-def play_many_owners(vector: Vector) -> Iterator[Seen]:
-    """Several owners need rounds and locks."""
-    for _ in vector.steps:
-        yield later("several owners")
-
-
-def later(feature: str) -> Seen:
-    """Stop at a step that needs a feature."""
-    raise NotYetError(feature)
+def rounds_of(node: Node) -> dict[str, Any]:
+    """Say the last proposal, the lock, the vote and the round of a validator."""
+    local = node.chain(ROOT).localized
+    pending, lock = local.pending, local.rounds.locked
+    return {
+        "proposed": None if pending is None else {"block": name_of(pending), "round": local.rounds.last},
+        "lock": None if lock is None else {"block": name_of(lock.executed), "round": lock.round},
+        "vote": vote_of(node),
+        "current_round": current_round(local.rounds),
+    }

@@ -52,14 +52,15 @@ class Vector:
 class Seen:
     """What the reference did in one step, in the words of the vectors.
 
-    ``state`` says only what the step asserts. ``problem`` is a fact of the step that does not hold although no key
-    asserts it.
+    ``round`` is the one that a rejection names. ``state`` says only what the step asserts. ``problem`` is a fact of the
+    step that does not hold although no key asserts it.
     """
 
     reason: Reason | None = None
     returns: Any = None
     state: Mapping[str, Any] = field(factory=dict)
     problem: str | None = None
+    round: int | None = None
 
 
 Interpreter: TypeAlias = Callable[[Vector], Iterator[Seen]]

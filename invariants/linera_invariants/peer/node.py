@@ -7,7 +7,7 @@ from typing import Final
 from attrs import define
 
 from linera_reference.application import Balance, Token
-from linera_reference.block import Block, BlockAndRound, ExecutedBlock, Request
+from linera_reference.block import Block, ExecutedBlock
 from linera_reference.certificate import Certificate, Kind, sign_vote
 from linera_reference.chain import Chain
 from linera_reference.client import deliver
@@ -19,6 +19,7 @@ from linera_reference.identifiers import ChainId
 from linera_reference.messages import User
 from linera_reference.notation import PublicKey
 from linera_reference.rejections import Accepted, Outcome
+from linera_reference.request import BlockAndRound, Request
 from linera_reference.validator import (
     Genesis,
     GenesisChain,
@@ -50,16 +51,20 @@ def named_committee(weights: Mapping[str, int]) -> Committee:
     return make_committee((public_key(name), weight) for name, weight in weights.items())
 
 
-def named_request(block: Block, owner: str, signed_by: str, round: int = 0) -> Request:
+def named_request(
+    block: Block, owner: str, signed_by: str, round: int = 0, justification: Certificate | None = None
+) -> Request:
     """Build a proposal that claims one owner and is signed by another, or by the same."""
     signature = SCHEME.sign(signer_of(signed_by), BlockAndRound(block, round))
-    return Request(block, round, public_key(owner), signature)
+    return Request(block, round, public_key(owner), signature, justification)
 
 
-def certify(context: Context, signer: Signer, executed: ExecutedBlock) -> Certificate:
+def certify(
+    context: Context, signer: Signer, executed: ExecutedBlock, kind: Kind = Kind.CONFIRMED, round: int = 0
+) -> Certificate:
     """Make a certificate directly with the key of the one validator that has all votes."""
-    vote = sign_vote(SCHEME, signer, payload_of(context, executed))
-    return Certificate(executed, Kind.CONFIRMED, 0, ((signer.public_key, vote.signature),))
+    vote = sign_vote(SCHEME, signer, payload_of(context, executed, kind, round))
+    return Certificate(executed, kind, round, ((signer.public_key, vote.signature),))
 
 
 def root_chain(chain_id: ChainId, owner: str, balance: int) -> GenesisChain:

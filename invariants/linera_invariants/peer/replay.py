@@ -41,6 +41,8 @@ REASONS: Final[Mapping[str, frozenset[Reason]]] = {
     "mismatch": frozenset({Reason.UNEXPECTED_MESSAGE}),
     "overflow": frozenset({Reason.ARITHMETIC, Reason.COMMITTEE_OVERFLOW}),
     "already_voted": frozenset({Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST}),
+    "round_too_low": frozenset({Reason.INSUFFICIENT_ROUND}),
+    "locked": frozenset({Reason.HAS_LOCKED_BLOCK}),
     "malformed": frozenset({Reason.INVALID_BLOCK_PROPOSAL}),
     "bad_signature": frozenset({Reason.INVALID_SIGNATURE}),
     "duplicate_signer": frozenset({Reason.CERTIFICATE_VALIDATOR_REUSE}),
@@ -52,6 +54,8 @@ REASONS: Final[Mapping[str, frozenset[Reason]]] = {
     "ArithmeticOverflow": frozenset({Reason.ARITHMETIC}),
     "ArithmeticError::Overflow": frozenset({Reason.COMMITTEE_OVERFLOW}),
     "PreviousBlockMustBeConfirmedFirst": frozenset({Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST}),
+    "InsufficientRound": frozenset({Reason.INSUFFICIENT_ROUND}),
+    "HasLockedBlock": frozenset({Reason.HAS_LOCKED_BLOCK}),
     "InvalidBlockProposal": frozenset({Reason.INVALID_BLOCK_PROPOSAL}),
     "CryptoError": frozenset({Reason.INVALID_SIGNATURE}),
     "CertificateValidatorReuse": frozenset({Reason.CERTIFICATE_VALIDATOR_REUSE}),
@@ -63,7 +67,6 @@ REASONS: Final[Mapping[str, frozenset[Reason]]] = {
 
 
 ROADMAP: Final[Mapping[str, int]] = {
-    "several owners": 2,
     "justification chains": 2,
     "timestamps": 2,
     "epochs": 3,
@@ -221,6 +224,8 @@ def disagreement(expect: Any, asserts: Mapping[str, Any], seen: Seen) -> str | N
     """Return the first assertion that does not hold."""
     if not ends_as(expect, seen.reason):
         return f"expected {expect}, got {'ok' if seen.reason is None else seen.reason.name}"
+    if seen.reason is not None and expect.get("round", seen.round) != seen.round:
+        return f"expected {expect}, got {seen.reason.name} of round {seen.round}"
     if "returns" in asserts and seen.reason is None and not same(asserts["returns"], seen.returns):
         return f"expected to return {asserts['returns']}, got {seen.returns}"
     if "state_after" in asserts and not same(asserts["state_after"], seen.state):

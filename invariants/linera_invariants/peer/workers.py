@@ -8,6 +8,7 @@ from attrs import define, evolve, field
 from linera_reference.application import Credit, burn
 from linera_reference.block import Block, Execute, ExecutedBlock
 from linera_reference.certificate import Certificate, Kind
+from linera_reference.certification import standing_ballot
 from linera_reference.chain import Chain, inbox_of
 from linera_reference.client import local_context, next_block
 from linera_reference.committee import quorum_threshold
@@ -21,7 +22,6 @@ from linera_reference.rejections import Accepted
 from linera_reference.validator import (
     Validator,
     check_batch,
-    payload_of,
     received_since,
     select,
 )
@@ -168,11 +168,9 @@ def chain_fact(worker: Worker, chain: Chain, key: str, asserted: Any) -> Any:
 
 def vote_text(worker: Worker, chain: Chain) -> str | None:
     """Say the vote that the node stands by."""
-    pending = chain.localized.pending
-    if pending is None:
-        return None
-    kind = KINDS[payload_of(worker.node.context, pending).kind]
-    return f"{kind} {worker.workshop.name_of_block(pending.block)}"
+    part, local = chain.consistent, chain.localized
+    ballot = standing_ballot(part.owner, local.pending, local.rounds)
+    return None if ballot is None else f"{KINDS[ballot[0]]} {worker.workshop.name_of_block(ballot[1].block)}"
 
 
 def inbox_facts(chain: Chain, origin: ChainId, asserted: Mapping[str, Any]) -> dict[str, Any]:

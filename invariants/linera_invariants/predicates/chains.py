@@ -9,20 +9,23 @@ from linera_invariants.registry import Violation, predicate
 from linera_invariants.views import (
     Cell,
     blocks_of,
-    chain_before,
     changed_cells,
     creations,
     is_archived,
+    owner_before,
     place_of,
     reexecuted,
+    remembered,
 )
-from linera_reference.block import request_is_authentic
-from linera_reference.certificate import Certificate, Vote, check_certificate
+from linera_reference.certificate import Certificate, Vote, certified_payload, check_certificate
 from linera_reference.chain import Consistent, is_closed
 from linera_reference.identifiers import parent
 from linera_reference.network import Network, World
+from linera_reference.ownership import Owners, owns
 from linera_reference.rejections import Rejection
-from linera_reference.validator import chain_of, payload_of
+from linera_reference.request import request_is_authentic
+from linera_reference.rounds import FIRST_ROUND
+from linera_reference.validator import chain_of
 
 
 @predicate("S3", "cell")
@@ -44,15 +47,15 @@ def logs_are_hash_chains(network: Network, world: World, cell: Cell) -> Iterator
 
 
 @predicate("S8", "certificate")
-def blocks_are_signed_by_the_owner(network: Network, world: World, certificate: Certificate) -> Iterator[Violation]:
-    """S8 (WP-3.3-CLAIM-4): the owner of the chain before a certified block signed the block."""
+def blocks_are_signed_by_an_owner(network: Network, world: World, certificate: Certificate) -> Iterator[Violation]:
+    """S8 (WP-3.3-CLAIM-4, WP-2.9-OWNERS): an owner of the chain before a certified block signed the block."""
     block = certificate.executed.block
     try:
-        owner = chain_before(network, world, block).consistent.owner
+        owner = owner_before(network, world, block)
     except (LookupError, Rejection) as problem:
         yield Violation("S8", f"{place_of(block)}: its chain cannot be rebuilt", problem)
         return
-    requests = (r for r in world.requests if r.block == block and r.owner == owner)
+    requests = (r for r in world.requests if r.block == block and owns(owner, r.owner))
     if not any(request_is_authentic(network.context.scheme, request) for request in requests):
         yield Violation("S8", f"{place_of(block)} was never signed by its owner", certificate)
 
@@ -71,7 +74,7 @@ def certified_blocks_are_valid(network: Network, world: World, certificate: Cert
             yield Violation("S9", f"{place}: re-execution yields other messages or another state", certificate)
     except (LookupError, Rejection) as problem:
         yield Violation("S9", f"{place} is not valid", problem)
-    payload = payload_of(context, executed)
+    payload = certified_payload(context.scheme, certificate)
     votes = (Vote(payload, key, signature) for key, signature in certificate.signatures if key in world.validators)
     if not any(world.votes.contains(vote) for vote in votes):
         yield Violation("S9", f"{place}: no correct validator voted for it", certificate)
@@ -79,14 +82,20 @@ def certified_blocks_are_valid(network: Network, world: World, certificate: Cert
 
 @predicate("S10", "cell")
 def pending_continues_the_chain(_: Network, __: World, cell: Cell) -> Iterator[Violation]:
-    """S10 (WP-2.8-PENDING): what is pending stands on the last block of an active chain, so a commit resets it."""
-    part, pending = cell.chain.consistent, cell.chain.localized.pending
-    if pending is None:
-        return
-    block = pending.block
+    """S10 (WP-2.8-PENDING, WP-2.9-RESET): what is remembered of a height stands on the last block of an active chain.
+
+    So a commit resets pending and rounds. Rounds are about several owners, and the round of nothing is 0.
+    """
+    part, local = cell.chain.consistent, cell.chain.localized
     place = (cell.chain.chain_id, part.next_height, part.block_hash)
-    if part.owner is None or (block.chain_id, block.height, block.previous_hash) != place:
-        yield Violation("S10", f"{cell}: the pending block does not continue the chain", pending)
+    for executed in remembered(local):
+        block = executed.block
+        if part.owner is None or (block.chain_id, block.height, block.previous_hash) != place:
+            yield Violation("S10", f"{cell}: the pending block does not continue the chain", executed)
+    if local.rounds != FIRST_ROUND and not isinstance(part.owner, Owners):
+        yield Violation("S10", f"{cell}: there are rounds without several owners", local.rounds)
+    if local.pending is None and local.rounds.last > 0:
+        yield Violation("S10", f"{cell}: nothing is pending in round {local.rounds.last}", local.rounds)
 
 
 @predicate("S18", "certificate")

@@ -1,4 +1,4 @@
-"""Liveness (L1 to L6, L9, L10) as reachability: from this world, a client's strategy reaches its goal within a bound.
+"""Liveness (L1 to L6, L8 to L10) as reachability: from this world, a client's strategy reaches its goal within a bound.
 
 The client owns no key and knows what it can download from correct validators. Under the fault bound, Byzantine
 validators stay silent; nobody else interferes. Fairness is this: when nothing else happens, a correct validator sends
@@ -12,20 +12,22 @@ from itertools import accumulate
 
 from attrs import evolve
 
-from linera_invariants.driver import Client, Driver
+from linera_invariants.driver import Client, Driver, at_once
 from linera_invariants.registry import Violation, predicate
 from linera_invariants.views import Cell, blocks_of, changed_cells, next_to_receive, place_of, same_place, short
-from linera_reference.block import Request
-from linera_reference.certificate import Certificate
+from linera_reference.certificate import Certificate, Kind
 from linera_reference.chain import is_closed, owed_messages
 from linera_reference.client import Goal, LocalNode, goals_after, is_reached, learn, measure, next_transfer, view_of
 from linera_reference.committee import is_quorum, weight
 from linera_reference.containers import Set
-from linera_reference.crypto import make_signer
+from linera_reference.crypto import IdealScheme, Signer, make_signer
 from linera_reference.identifiers import ChainId
 from linera_reference.network import Deliver, Network, World
-from linera_reference.notation import PublicKey
+from linera_reference.notation import MAX_U32, PublicKey
+from linera_reference.ownership import Owners, keys_of, may_propose
 from linera_reference.rejections import Accepted, Outcome, Rejected
+from linera_reference.request import Request
+from linera_reference.rounds import current_round
 from linera_reference.validator import chain_of, download
 
 TRIES = 3
@@ -86,6 +88,16 @@ def retry(driver: Driver) -> None:
                     driver.resend(key, chain_id)
             if driver.world.validators[key] is before:
                 break
+
+
+def up_to_date(network: Network, world: World) -> tuple[Driver, Client]:
+    """Start an informed client in a world after it has brought every correct validator up to date."""
+    driver, client = at_work(network, world)
+    for key in driver.online():
+        for cell in tallest(world):
+            driver.upload(client, key, Goal(cell.chain.chain_id, cell.chain.consistent.next_height))
+    retry(driver)
+    return driver, client
 
 
 def closed_somewhere(world: World, chain_id: ChainId) -> bool:
@@ -226,6 +238,7 @@ def subjects(world: World) -> Counter[str]:
         "L4": behind,
         "L5": sum(len(cell.chain.localized.outboxes) for cell in cells),
         "L6": sum(not cell.chain.localized.owing.is_empty for cell in cells),
+        "L8": len(_shared_chains(world)),
         "L9": proposals,
         "L10": len(world.requests),
     }
@@ -239,6 +252,7 @@ def settled(cases: Mapping[str, int]) -> dict[str, int]:
         "open proposal finished": cases["L3"],
         "undelivered message settled": cases["L5"],
         "owed message settled": cases["L6"],
+        "height of several owners decided": cases["L8"],
     }
 
 
@@ -299,11 +313,7 @@ def quorums_suffice(network: Network, world: World) -> Iterator[Violation]:
     The client, which knows of no vote, asks each of them once and nobody else, be the others silent or not.
     """
     for request in _open_requests(world):
-        driver, client = at_work(network, world)
-        for key in driver.online():
-            for cell in tallest(world):
-                driver.upload(client, key, Goal(cell.chain.chain_id, cell.chain.consistent.next_height))
-        retry(driver)
+        driver, client = up_to_date(network, world)
         needed = _first_quorum(network, driver.online())
         for silent in (set(), set(driver.online()) - set(needed)):
             again, client = at_work(network, world)
@@ -312,6 +322,52 @@ def quorums_suffice(network: Network, world: World) -> Iterator[Violation]:
             certificate = again.finish(client, request.block.chain_id, request)
             if certificate is None or _asked(again) != needed:
                 yield Violation("L9", f"{place_of(request.block)}: a quorum does not suffice", again.trace)
+
+
+@predicate("L8", "goal")
+def one_persistent_proposer_decides(network: Network, world: World) -> Iterator[Violation]:
+    """L8 (WP-2.9-LEARN-LOCK, WP-2.9-REPROPOSE, WP-2.9-LATENCY): with several owners, one that goes on alone decides.
+
+    It hears of locks and rounds at validators that are up to date, and leads one round: it asks each of them once with
+    the proposal and once with the validated certificate, be all silent but a quorum or not. Only ideal signatures can
+    be had of an owner that is not here.
+    """
+    for cell in _shared_chains(world) if isinstance(network.context.scheme, IdealScheme) else ():
+        driver, _ = up_to_date(network, world)
+        needed = _first_quorum(network, driver.online())
+        for silent in (set(), set(driver.online()) - set(needed)):
+            again, client = at_work(network, driver.world)
+            again.offline, client.signer = silent, _some_owner(network, cell)
+            found = at_once(again.extending(client, cell.chain.chain_id, (), attempts=1))
+            asked = Counter((a.validator, type(a.item)) for a in _questions(again))
+            if not isinstance(found, Certificate) or max(asked.values()) > 1:
+                yield Violation("L8", f"{cell} is not decided by one owner that persists", (found, again.trace))
+
+
+def _shared_chains(world: World) -> list[Cell]:
+    """Return the longest copies of the chains with several owners, those that still have a round left."""
+    rounds = [cell for cell in changed_cells(None, world) if current_round(cell.chain.localized.rounds) == MAX_U32]
+    spent = {cell.chain.chain_id for cell in rounds}
+    shared = (cell for cell in tallest(world) if isinstance(cell.chain.consistent.owner, Owners))
+    return [cell for cell in shared if cell.chain.chain_id not in spent]
+
+
+def _some_owner(network: Network, cell: Cell) -> Signer:
+    """Return the ideal signer of an owner that may propose next."""
+    part = cell.chain.consistent
+    chosen = network.context.application.proposers(cell.chain.chain_id, part.state)
+    return Signer(next(key for key in sorted(keys_of(part.owner)) if may_propose(part.owner, chosen, key)), b"")
+
+
+def _questions(driver: Driver) -> Iterator[Deliver]:
+    """Walk what asked validators for votes: requests and validated certificates."""
+    for action in (step.action for step in driver.trace):
+        if isinstance(action, Deliver) and (isinstance(action.item, Request) or _is_validated(action.item)):
+            yield action
+
+
+def _is_validated(item: object) -> bool:
+    return isinstance(item, Certificate) and item.kind is Kind.VALIDATED
 
 
 def _first_quorum(network: Network, keys: list[PublicKey]) -> list[PublicKey]:

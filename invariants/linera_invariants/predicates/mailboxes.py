@@ -11,10 +11,10 @@ from linera_invariants.views import (
     consumed_by,
     consumed_messages,
     is_archived,
+    is_repeated,
     place_of,
     received_messages,
 )
-from linera_reference.block import Request
 from linera_reference.certificate import Certificate
 from linera_reference.chain import Chain, inbox_of, owed_messages
 from linera_reference.identifiers import ChainId
@@ -22,6 +22,7 @@ from linera_reference.inbox import Inbox
 from linera_reference.messages import Cursor, Message, successor
 from linera_reference.network import Deliver, Network, World
 from linera_reference.rejections import Accepted
+from linera_reference.request import Request
 from linera_reference.rules import AnticipationRule
 from linera_reference.validator import chain_of, sent_messages
 
@@ -111,13 +112,16 @@ def owed_messages_were_consumed(_: Network, world: World, cell: Cell) -> Iterato
 
 @predicate("S14.vote", "step")
 def votes_need_received_messages(network: Network, before: World, step: Step, _: World) -> Iterator[Violation]:
-    """S14 (WP-2.7-BLOCK-IS-VALID): whoever votes held every message of the block, and (baseline) was owed none."""
+    """S14 (WP-2.7-BLOCK-IS-VALID): whoever accepts a proposal held every message of it, and (baseline) was owed none.
+
+    A vote to confirm a validated block reads no inbox.
+    """
     action = step.action
     if not (isinstance(action, Deliver) and isinstance(action.item, Request) and isinstance(step.outcome, Accepted)):
         return
     block = action.item.block
     chain = chain_of(before.validators[action.validator], block.chain_id)
-    if chain.localized.pending is not None:
+    if is_repeated(chain, action.item):
         return
     held = {m for box in chain.localized.mailboxes.values() for m in box.added}
     if not held.issuperset(consumed_by(block)):

@@ -90,7 +90,7 @@ def members(kind: type[Enum]) -> Codec:
         *rest, last = kind
         return next((member for member in rest if decide(x == table[member])), last)
 
-    return Codec(sort, lambda member: table[member], unpack, _anything)
+    return Codec(sort, lambda member: member.term if isinstance(member, SAtom) else table[member], unpack, _anything)
 
 
 def joined(sort: z3.DatatypeSortRef, *parts: z3.ExprRef) -> z3.ExprRef:
@@ -117,6 +117,8 @@ def records(kind: type, *opaque: tuple[str, Codec]) -> Codec:
     parts = [(sort.accessor(0, i), codec) for i, codec in enumerate(codecs)]
 
     def pack(value: Any) -> z3.ExprRef:
+        if isinstance(value, SAtom) and value.term.sort() == sort:
+            return value.term  # It was passed on as a whole.
         if type(value) is not kind:
             raise OutsideSubsetError(f"{value!r} is no {kind.__name__}")
         return joined(sort, *(codec.pack(getattr(value, name)) for name, codec in zip(names, codecs, strict=True)))
@@ -133,11 +135,16 @@ def records(kind: type, *opaque: tuple[str, Codec]) -> Codec:
 def variants(*kinds: type) -> Codec:
     """One of several record types."""
     label = "_or_".join(kind.__name__ for kind in kinds)
-    inner = [records(kind) for kind in kinds]
+    return alternatives(label, *((kind.__name__, kind, records(kind)) for kind in kinds))
+
+
+def alternatives(label: str, *cases: tuple[str, type, Codec]) -> Codec:
+    """One of several types: each with its name, the type of its symbolic values, and its codec."""
     declared = z3.Datatype(label)
-    for kind, codec in zip(kinds, inner, strict=True):
-        declared.declare(f"{label}_{kind.__name__}", (f"{label}_as_{kind.__name__}", codec.sort))
+    for name, _, codec in cases:
+        declared.declare(f"{label}_{name}", (f"{label}_as_{name}", codec.sort))
     sort = declared.create()
+    kinds, inner = [kind for _, kind, _ in cases], [codec for *_, codec in cases]
     table = [(sort.constructor(i), sort.accessor(i, 0), sort.recognizer(i), c) for i, c in enumerate(inner)]
 
     def unpack(x: Any) -> Any:
@@ -183,6 +190,8 @@ def _annotated(base: Any, size: Any) -> Codec:
 
 def _union(*kinds: Any) -> Codec:
     rest = tuple(kind for kind in kinds if kind is not NoneType)
+    if len(rest) > 1 and not all(isinstance(kind, type) and attrs.has(kind) for kind in rest):
+        raise OutsideSubsetError(f"no symbolic values of the union of {kinds}")
     inner = codec_of(rest[0]) if len(rest) == 1 else variants(*rest)
     return inner if len(rest) == len(kinds) else optional(inner)
 

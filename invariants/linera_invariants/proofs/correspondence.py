@@ -14,8 +14,8 @@ import z3
 from attrs import define, field, fields
 
 from linera_invariants.driver import Step
-from linera_reference.block import Block, ExecutedBlock, Request, request_is_authentic
-from linera_reference.certificate import Certificate
+from linera_reference.block import Block, ExecutedBlock
+from linera_reference.certificate import Certificate, Kind, Vote, VotePayload
 from linera_reference.chain import Chain, Consistent, activate
 from linera_reference.committee import combined_weight, is_quorum
 from linera_reference.containers import Set
@@ -31,37 +31,43 @@ from linera_reference.network import (
     Network,
     Propose,
     Resend,
+    Restart,
     World,
 )
 from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.ownership import Owners, owns
 from linera_reference.rejections import Rejected, Rejection
+from linera_reference.request import Request, request_is_authentic
 from linera_reference.validator import chain_of, payload_of, target_of
 
-from .cells import CellTerms, Option
+from .cells import CellTerms, CertificateTerms, Option
 from .contracts.chain import Rest, rest_of, with_rest
 from .network_theorems import agreement as model
 from .relational import State
 from .symbolic import disj
 from .theorems import said
 
-NAMES: Final[dict[type, str]] = {
+NAMES: Final[dict[type | Kind, str]] = {
     Request: "handle a request",
-    Certificate: "handle a certificate",
+    Kind.CONFIRMED: "handle a certificate",
+    Kind.VALIDATED: "handle a validated certificate",
     UpdateRecipient: "handle messages",
     ConfirmUpdatedRecipient: "handle an answer",
     ArchiveChain: "archive",
+    Restart: "restart",
     CastVote: "a Byzantine vote",
 }
-"""Which action of the abstract network a step is, by what was delivered or done."""
+"""Which action of the abstract network a step is, by what was delivered or done, certificates by their kind."""
 
 CHANGES: Final[dict[type, tuple[str, ...]]] = {
     Propose: ("requests",),
     CastVote: ("votes",),
-    Certify: ("certificates",),
+    Certify: ("certificates", "validated"),
     Deliver: ("validators", "votes", "internal"),
     Resend: ("internal",),
     ArchiveChain: ("validators",),
+    Restart: ("validators",),
 }
 """The parts of the world that an action may change."""
 
@@ -71,20 +77,31 @@ def misfit(network: Network, before: World, step: Step, after: World) -> str | N
     action = step.action
     if isinstance(step.outcome, Rejected):
         return None if after is before else "a rejected step changed the world"
-    changed = outside(network, action, before, after)
-    if changed is not None:
-        return changed
-    item, place = about(action)
-    name = NAMES.get(type(item))
-    found = None if name is None else Facts(network, before, after).missing(name, item, *place)
-    return found or wrong_requests(network, before, place[0], after)
+    votes = tuple(answer for answer in step.outcome.outputs if isinstance(answer, Vote))
+    changed = outside(action, before, after, votes)
+    if changed is not None or len(votes) > 1:
+        return changed or "a step was answered with two votes"
+    item, key, chains = about(action, before)
+    name = name_of(item)
+    for chain_id in chains if name else ():
+        found = Facts(network, before, after, votes).missing(name, item, key, chain_id)
+        if found is not None:
+            return found
+    return wrong_requests(network, before, key, after)
 
 
-def about(action: Any) -> tuple[Any, tuple[Any, ChainId | None]]:
-    """Return what an action handles, or the action, and the validator and chain that it concerns, ⊥ if none."""
+def name_of(item: Any) -> str:
+    """Return the name of the abstract step, empty if there is none."""
+    return NAMES.get(item.kind if isinstance(item, Certificate) else type(item), "")
+
+
+def about(action: Any, before: World) -> tuple[Any, Any, tuple[ChainId | None, ...]]:
+    """Return what an action handles, or the action, the validator, and the chains that it concerns, ⊥ for none."""
     if isinstance(action, Deliver):
-        return action.item, (action.validator, target_of(action.item))
-    return action, (getattr(action, "validator", None), getattr(action, "chain_id", None))
+        return action.item, action.validator, (target_of(action.item),)
+    if isinstance(action, Restart):
+        return action, action.validator, tuple(sorted(before.validators[action.validator].chains))
+    return action, getattr(action, "validator", None), (getattr(action, "chain_id", None),)
 
 
 def wrong_requests(network: Network, before: World, key: PublicKey, after: World) -> str | None:
@@ -108,34 +125,32 @@ def blocks_sent(world: World, key: PublicKey) -> set[tuple[ChainId, ExecutedBloc
 # --- What a step may change --------------------------------------------------------------------------------------
 
 
-def outside(network: Network, action: Action, before: World, after: World) -> str | None:
+def outside(action: Action, before: World, after: World, answered: tuple[Vote, ...]) -> str | None:
     """Name what a step changed outside of what its action may change."""
     allowed = CHANGES[type(action)]
     for part in fields(World):
         if part.name not in allowed and getattr(before, part.name) != getattr(after, part.name):
             return f"{type(action).__name__} changed the {part.name}"
-    if isinstance(action, Deliver | ArchiveChain):
-        target = target_of(action.item) if isinstance(action, Deliver) else action.chain_id
-        for place in changed_places(before, after):
-            if place != (action.validator, target):
-                return f"{type(action).__name__} at chain {list(target)} changed chain {list(place[1])}"
+    if isinstance(action, Deliver | ArchiveChain | Restart):
+        _, acting, chains = about(action, before)
+        for key, chain_id in changed_places(before, after):
+            if key != acting or chain_id not in chains:
+                where = "" if isinstance(action, Restart) else f" at chain {list(chains[0] or ())}"
+                return f"{type(action).__name__}{where} changed chain {list(chain_id)}"
     if not is_history(before, after):
         return f"{type(action).__name__} forgot what was sent"
-    return None if after.votes is before.votes else wrong_vote(network, before, action, after)
+    return None if after.votes is before.votes else wrong_vote(before, action, after, answered)
 
 
-def wrong_vote(network: Network, before: World, action: Any, after: World) -> str | None:
-    """Name a vote that was cast in a step and is not of its action: for what is pending then, by who acts."""
+def wrong_vote(before: World, action: Any, after: World, answered: tuple[Vote, ...]) -> str | None:
+    """Name a vote that was cast in a step and is not of its action: by who acts, who answers with it."""
     for vote in after.votes:
         if before.votes.contains(vote):
             continue
         if vote.validator != action.validator:
             return "a vote was cast by another validator than the one that acts"
-        if isinstance(action, Deliver):
-            chain = chain_of(after.validators[action.validator], target_of(action.item))
-            pending = chain.localized.pending if isinstance(action.item, Request) else None
-            if pending is None or vote.payload != payload_of(network.context, pending):
-                return "a vote was cast for what is not pending"
+        if vote not in answered:
+            return "a vote was cast that was not answered"
     return None
 
 
@@ -151,7 +166,8 @@ def is_history(before: World, after: World) -> bool:
     """Whether everything that was sent before still is."""
     votes = after.votes is before.votes or all(map(after.votes.contains, before.votes))
     requests = after.requests is before.requests or all(map(after.requests.contains, before.requests))
-    return votes and requests and set(before.certificates) <= set(after.certificates)
+    certificates = set(before.certificates) <= set(after.certificates)
+    return votes and requests and certificates and set(before.validated) <= set(after.validated)
 
 
 # --- The abstraction ---------------------------------------------------------------------------------------------
@@ -164,6 +180,7 @@ class Facts:
     network: Network
     before: World
     after: World
+    votes: tuple[Vote, ...] = ()
     names: dict[tuple[str, Hashable], z3.ExprRef] = field(factory=dict)
     found: list[z3.BoolRef] = field(factory=list)
 
@@ -206,7 +223,7 @@ class Facts:
         match value:
             case Rest():
                 self.found.append(w.is_created(named) == value.created)
-                self.optional(w.owner_of(named), model.KEY, value.owner)
+                self.optional(w.owner_of(named), model.OWNER, value.owner)
             case Block():
                 self.found.append(w.height_of(named) == value.height)
                 self.found.append(model.chain_of(named) == self.name(model.CHAIN, value.chain_id))
@@ -214,6 +231,8 @@ class Facts:
             case ExecutedBlock():
                 self.found.append(w.block_of(named) == self.name(model.BLOCK, value.block))
                 self.found.append(w.hash_of(named) == self.name(model.HASH, self.network.context.scheme.hash(value)))
+            case _ if named.sort() == model.OWNER:
+                self.found.append(w.several(named) == isinstance(value, Owners))
 
     def optional(self, option: Option, sort: z3.SortRef, value: Hashable) -> None:
         """Say what an optional value is."""
@@ -232,6 +251,14 @@ class Facts:
         self.found.append(z3.ForAll([n], terms.log(n) == log[n]))
         self.optional(terms.tip, model.HASH, part.block_hash)
         self.optional(terms.pending, model.EXECUTED, chain.localized.pending)
+        self.found.append(terms.last == chain.localized.rounds.last)
+        self.shown(terms.locked, chain.localized.rounds.locked)
+
+    def shown(self, terms: CertificateTerms, certificate: Certificate | None) -> None:
+        """Say what a lock or a justification is."""
+        self.found.append(terms.present == (certificate is not None))
+        if certificate is not None:
+            self.found.append(terms.says(self.name(model.EXECUTED, certificate.executed), certificate.round))
 
     def kept(self, relation: Callable[[Any], z3.BoolRef], chain: Chain) -> None:
         """Say of which blocks a chain keeps the certificates."""
@@ -264,31 +291,64 @@ class Facts:
         """Say what a step is about: the block, who signed it, what was voted for or certified."""
         match item:
             case Request(block):
-                self.request(state, item, new.localized.pending)
+                self.request(state, item, old)
+                self.vote(new.localized.pending)
                 self.execution(rest_of(old.consistent), block)
             case Certificate(executed):
-                self.certificate(state, executed)
+                self.certificate(state, executed, item.round)
+                self.vote(executed)
                 self.execution(rest_of(old.consistent), executed.block)
             case ExecutedBlock():
                 self.certificate(state, item)
 
-    def request(self, state: State, request: Request, pending: ExecutedBlock | None) -> None:
-        """Say who signed a block, and what is pending after it was proposed."""
+    def vote(self, executed: ExecutedBlock | None) -> None:
+        """Say what was voted for, if the hash is that of the block that it should be for."""
+        self.found.append(z3.Bool("votes") == bool(self.votes))
+        for vote in self.votes:
+            kind, block_hash, its_round = vote.payload.kind, vote.payload.block_hash, vote.payload.round
+            self.found += [model.VOTE.validates == (kind is Kind.VALIDATED), model.VOTE.round == its_round]
+            if executed is not None and block_hash == self.network.context.scheme.hash(executed):
+                self.found.append(self.name(model.EXECUTED, executed) == model.EXECUTED_IN)
+
+    def request(self, state: State, request: Request, chain: Chain) -> None:
+        """Say who signed a block, whether this is an owner, and what justifies it."""
         names = self.name(model.KEY, request.owner), self.name(model.BLOCK, request.block)
         genuine = request_is_authentic(self.network.context.scheme, request)
         signed = any((r.owner, r.block) == (request.owner, request.block) for r in self.before.requests)
-        self.found += [names[0] == model.KEY_IN, names[1] == model.BLOCK_IN]
+        self.found += [names[0] == model.KEY_IN, names[1] == model.BLOCK_IN, request.round == model.ROUND_IN]
         self.found += [z3.Bool("authentic") == genuine, state.signed(*names) == signed]
-        if pending is not None:
-            self.found.append(self.name(model.EXECUTED, pending) == model.EXECUTED_IN)
+        owner, reason = chain.consistent.owner, request.justification
+        if owner is not None:
+            is_owner = model.WORDS.owns(self.name(model.OWNER, owner), names[0])
+            self.found.append(is_owner == owns(owner, request.owner))
+        self.shown(model.REASON, reason)
+        if reason is not None:
+            self.validated(state, reason.executed, reason.round)
 
-    def certificate(self, state: State, executed: ExecutedBlock) -> None:
-        """Say whether a quorum voted for an executed block, by the votes that were ever cast."""
-        payload, context = payload_of(self.network.context, executed), self.network.context
-        voters = {vote.validator for vote in self.before.votes if vote.payload == payload}
-        certified = is_quorum(context.committee, combined_weight(context.committee, voters), context.rules.quorum)
+    def certificate(self, state: State, executed: ExecutedBlock, its_round: int | None = None) -> None:
+        """Say whether a quorum voted for an executed block: to confirm in any round, to validate in one."""
         named = self.name(model.EXECUTED, executed)
+        cast = {vote.payload for vote in self.before.votes}
+        certified = any(
+            self.has_quorum(payload)
+            for payload in cast
+            if payload == payload_of(self.network.context, executed, round=payload.round)
+        )
         self.found += [named == model.EXECUTED_IN, state.certified(named) == certified]
+        if its_round is not None:
+            self.found.append(its_round == model.VOTE.round)
+            self.validated(state, executed, its_round)
+
+    def validated(self, state: State, executed: ExecutedBlock, its_round: int) -> None:
+        """Say whether a quorum voted to validate an executed block in a round."""
+        payload = payload_of(self.network.context, executed, Kind.VALIDATED, its_round)
+        self.found.append(state.validated(self.name(model.EXECUTED, executed), its_round) == self.has_quorum(payload))
+
+    def has_quorum(self, payload: VotePayload) -> bool:
+        """Whether a quorum signed a payload, by the votes that were ever cast."""
+        context = self.network.context
+        voters = {vote.validator for vote in self.before.votes if vote.payload == payload}
+        return is_quorum(context.committee, combined_weight(context.committee, voters), context.rules.quorum)
 
     def execution(self, rest: Rest, block: Block) -> None:
         """Say what the execution of a block yields, on a chain of which nothing but the rest is known."""

@@ -14,42 +14,35 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import attrs
 import z3
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from immutables import Map
 
 from linera_reference.block import Block, ExecutedBlock
+from linera_reference.certificate import Certificate
 from linera_reference.containers import Log, Queue, Set
 from linera_reference.identifiers import ChainId
 from linera_reference.messages import Message
+from linera_reference.notation import PublicKey
+from linera_reference.ownership import Owner
 from linera_reference.rejections import Rejected, Rejection
+from linera_reference.request import Request
+from linera_reference.rounds import Rounds
 
 from .codecs import Codec, atoms, codec_of, optional, unknown
-from .contracts.chain import BLOCKS, EXECUTED, MESSAGES
+from .contracts.chain import BLOCKS, CERTIFICATES, EXECUTED, KEY_SETS, MESSAGES, OWNER, REQUESTS, ROUNDS, opened
 from .contracts.identifiers import IDENTIFIERS, SSequence, any_identifier, length, sequence
 from .contracts.identifiers import Rest as Unpacked
+from .contracts.owners import all_keys
 from .lifted import with_callees
 from .symbolic import InfeasibleError, OutsideSubsetError, Symbolic, conj, explore
-from .twins import Dropped, SLog, SMap, SQueue, SSet
-
-
-@frozen(eq=False)
-class NewSet:
-    """Stands for the name ``Set`` where a function starts with an empty set of its own: the twin."""
-
-    items: Codec
-
-    def __call__(self) -> SSet:
-        """Return the empty set."""
-        return SSet.empty(self.items)
-
-    def __getitem__(self, _: Any) -> "NewSet":
-        """Take part in annotations."""
-        return self
-
+from .twins import Dropped, NewSet, SLog, SMap, SQueue, SSet
 
 SUMMARIES: Final[dict[str, dict[str, Any]]] = {
     "certificate:check_signers": {"Set": NewSet(codec_of(bytes))},
     "identifiers:child": {"len": length},
+    "ownership:add_owner": {"keys_of": all_keys},
+    "ownership:keys_of": {"Set": NewSet(codec_of(bytes))},
+    "ownership:remove_owner": {"keys_of": all_keys},
     "identifiers:is_ancestor": {"len": length},
 }
 """What a symbolic run takes in place of names that the shipped function uses."""
@@ -94,6 +87,8 @@ class Encoder:
                 return z3.BoolVal(value)
             case z3.Z3_UNINTERPRETED_SORT if value is not None:
                 return self.atom(sort, value)
+            case z3.Z3_ARRAY_SORT if type(value) is Set:
+                return self.array(sort.domain(), z3.BoolVal(False), ((item, z3.BoolVal(True)) for item in value))
             case z3.Z3_DATATYPE_SORT:
                 return self.constructed(sort, value)
         raise MismatchError(f"{value!r} is no {sort}")
@@ -169,11 +164,23 @@ def shape_of(annotation: Any, value: Any) -> Shape:
 
 OPAQUE: Final[dict[Any, Codec]] = {
     Block: BLOCKS,
+    Certificate: CERTIFICATES,
+    Certificate | None: optional(CERTIFICATES),
     ExecutedBlock: EXECUTED,
     ExecutedBlock | None: optional(EXECUTED),
     Message: MESSAGES,
+    Owner: OWNER,
+    Owner | None: optional(OWNER),
+    Request: evolve(REQUESTS, unpack=lambda x: _opened(REQUESTS.unpack(x), "justification")),
+    Rounds: evolve(ROUNDS, unpack=lambda x: _opened(ROUNDS.unpack(x), "locked")),
+    Set[PublicKey] | None: optional(KEY_SETS),
 }
 """Records of which the contracts see some fields as a whole."""
+
+
+def _opened(record: Any, name: str) -> Any:
+    """Open a certificate in a record."""
+    return evolve(record, **{name: opened(CERTIFICATES, getattr(record, name))})
 
 
 def codec(annotation: Any) -> Codec:

@@ -359,10 +359,10 @@ def _number(value: object) -> z3.ArithRef:
 
 def term(value: Any) -> Any:
     """Return the solver term of a truth value, number or atom; anything else is no answer of a decision."""
-    if isinstance(value, z3.ExprRef):
-        return value
     if isinstance(value, Symbolic):
         return value.term
+    if isinstance(value, z3.ExprRef):
+        return value
     if isinstance(value, bool):
         return z3.BoolVal(value)
     if isinstance(value, int):

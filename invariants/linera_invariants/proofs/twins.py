@@ -218,6 +218,26 @@ class SSet(Twin):
         """Return the difference with {item}."""
         return evolve(self, array=z3.Store(self.array, self.codec.pack(item), z3.BoolVal(False)))
 
+    def is_disjoint(self, other: "SSet") -> SBool:
+        """Whether the sets have no member in common."""
+        apart = forall((self.codec.sort,), lambda item: z3.Not(conj(self.array[item], other.array[item])), "member")
+        return SBool(apart)
+
+
+@frozen(eq=False)
+class NewSet:
+    """Stands for the name ``Set`` where a function starts with an empty set of its own: the twin."""
+
+    items: Codec
+
+    def __call__(self) -> SSet:
+        """Return the empty set."""
+        return SSet.empty(self.items)
+
+    def __getitem__(self, _: Any) -> "NewSet":
+        """Take part in annotations."""
+        return self
+
 
 @frozen(eq=False)
 class SMap(Twin):

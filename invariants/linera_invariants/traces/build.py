@@ -23,8 +23,8 @@ from linera_invariants.story import (
     well_read_teller,
 )
 from linera_invariants.views import Cell, changed_cells
-from linera_reference.block import Block, Request
-from linera_reference.certificate import Certificate, Vote
+from linera_reference.block import Block
+from linera_reference.certificate import Certificate, Kind, Vote
 from linera_reference.committee import max_faulty, quorum_threshold, weight
 from linera_reference.network import (
     Action,
@@ -36,15 +36,18 @@ from linera_reference.network import (
     Network,
     Propose,
     Resend,
+    Restart,
     World,
     initial_world,
     step,
 )
 from linera_reference.notation import PublicKey
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.ownership import keys_of
 from linera_reference.rejections import Accepted, Rejected
+from linera_reference.request import Request
 
-from .cells import FIELDS, fields_of
+from .cells import FIELDS, fields_of, show_owner
 
 FORMAT = "linera-reference trace 1.0"
 
@@ -147,11 +150,11 @@ class _Scribe:
 
     def owners(self) -> list[Document]:
         """List the users: who has a name, owns a chain or proposes."""
-        genesis = {chain.owner for chain in self.network.genesis.chains}
-        signed = {(r.owner, r.block) for r in self.requests()}
-        keys = (set(self.teller.names) - set(self.network.signers)) | genesis | {owner for owner, _ in signed}
-        places = Counter((owner, block.chain_id, block.height) for owner, block in signed)
-        rivals = {owner for (owner, _, _), count in places.items() if count > 1}
+        genesis = {key for chain in self.network.genesis.chains for key in keys_of(chain.owner)}
+        signed = {(r.owner, r.block, r.round) for r in self.requests()}
+        keys = (set(self.teller.names) - set(self.network.signers)) | genesis | {owner for owner, _, _ in signed}
+        places = Counter((owner, block.chain_id, block.height, round_) for owner, block, round_ in signed)
+        rivals = {owner for (owner, *_), count in places.items() if count > 1}
         return [
             {"name": self.name(key), "key": key.hex(), "equivocates": key in rivals}
             for key in sorted(keys, key=self.place)
@@ -174,7 +177,10 @@ class _Scribe:
         for turn in self.turns():
             found |= {cell.chain.chain_id for cell in changed_cells(turn.before, turn.after)}
             found |= {i for sent in _cross_chain(turn.step) for i in (sent.sender, sent.recipient)}
-        return [{"id": show_chain(i)} | ({"owner": self.name(owners[i])} if i in owners else {}) for i in sorted(found)]
+        return [
+            {"id": show_chain(i)} | ({"owner": show_owner(self.teller, owners[i])} if i in owners else {})
+            for i in sorted(found)
+        ]
 
     # --- words ---
 
@@ -244,29 +250,42 @@ class _Scribe:
         """Say what is done, where, and with what."""
         match action:
             case Propose(request):
-                return {"action": "propose", "by": self.name(request.owner)} | self.about(request.block)
+                return {"action": "propose", "by": self.name(request.owner)} | self.proposal(request)
             case CastVote(key, payload):
                 block = self.teller.blocks.get(payload.block_hash)
-                return {"action": "vote", "at": self.name(key)} | ({} if block is None else self.about(block))
-            case Certify(executed, voters):
-                return {"action": "certify", "voters": sorted(map(self.name, voters))} | self.about(executed.block)
+                known = {} if block is None else self.about(block, payload.round, payload.kind)
+                return {"action": "vote", "at": self.name(key)} | known
+            case Certify(executed, voters, kind, round_):
+                signers = {"voters": sorted(map(self.name, voters))}
+                return {"action": "certify"} | signers | self.about(executed.block, round_, kind)
             case Deliver(key, item):
                 return {"at": self.name(key)} | self.item(item)
             case Resend(key, chain_id):
                 return {"action": "resend", "at": self.name(key), "chain": show_chain(chain_id)}
             case ArchiveChain(key, chain_id):
                 return {"action": "archive", "at": self.name(key), "chain": show_chain(chain_id)}
+            case Restart(key):
+                return {"action": "restart", "at": self.name(key)}
 
-    def about(self, block: Block) -> Document:
-        return {"chain": show_chain(block.chain_id), "block": self.block_id(block)}
+    def about(self, block: Block, round_: int, kind: Kind | None = None) -> Document:
+        """Name a block; where there are rounds, also the round, and the aim of votes."""
+        named_ = {"chain": show_chain(block.chain_id), "block": self.block_id(block)}
+        if (block.chain_id, block.height) not in self.teller.in_rounds:
+            return named_
+        aim = {} if kind is None else {"aim": "validate" if kind is Kind.VALIDATED else "confirm"}
+        return named_ | {"round": round_} | aim
+
+    def proposal(self, request: Request) -> Document:
+        since = {} if request.justification is None else {"since": request.justification.round}
+        return self.about(request.block, request.round) | since
 
     def item(self, item: Any) -> Document:
         """Say what is delivered."""
         match item:
-            case Request(block):
-                return {"action": "request"} | self.about(block)
-            case Certificate(executed):
-                return {"action": "certificate"} | self.about(executed.block)
+            case Request():
+                return {"action": "request"} | self.proposal(item)
+            case Certificate(executed, kind, round_):
+                return {"action": "certificate"} | self.about(executed.block, round_, kind)
         sent = self.message(item)
         return {"action": sent["kind"], "chain": sent["to"], "message": sent}
 
@@ -274,9 +293,9 @@ class _Scribe:
         """Describe something that is sent."""
         match item:
             case Vote(payload):
-                return {"kind": "vote", "what": self.teller.hash(payload.block_hash)}
-            case Certificate(executed):
-                return {"kind": "certificate", "what": self.teller.block(executed.block)}
+                return {"kind": "vote", "what": self.teller.vote(payload).removeprefix("votes ").removeprefix("for ")}
+            case Certificate(executed, _, round_):
+                return {"kind": "certificate", "what": self.teller.staged(executed.block, round_)}
             case UpdateRecipient(sender, recipient):
                 ends = {"from": show_chain(sender), "to": show_chain(recipient)}
                 return {"kind": "update", "what": self.teller.batch(item)} | ends

@@ -5,13 +5,14 @@ from typing import Any
 
 from immutables import Map
 
-from linera_invariants.story import Teller, show_chain, show_content
+from linera_invariants.story import Teller, listed, show_chain, show_content
 from linera_invariants.views import is_archived
 from linera_reference.application import Balance
 from linera_reference.chain import Chain, Mailbox
 from linera_reference.encoding import encode
 from linera_reference.identifiers import ChainId
 from linera_reference.messages import Cursor, Message
+from linera_reference.ownership import Owner, Owners, keys_of
 
 NEWEST = 6
 """So many entries of a history are shown."""
@@ -33,8 +34,13 @@ def _life(_: Teller, chain: Chain) -> str:
 
 
 def _owner(teller: Teller, chain: Chain) -> str:
-    owner = chain.consistent.owner
-    return "" if owner is None else teller.name(owner)
+    return show_owner(teller, chain.consistent.owner)
+
+
+def show_owner(teller: Teller, owner: Owner | None) -> str:
+    """Name the owner or the owners."""
+    names = sorted(map(teller.name, keys_of(owner)))
+    return listed(names) if names else ""
 
 
 def _state(_: Teller, chain: Chain) -> str:
@@ -55,6 +61,16 @@ def _block_hash(teller: Teller, chain: Chain) -> str:
 def _pending(teller: Teller, chain: Chain) -> str:
     pending = chain.localized.pending
     return "" if pending is None else teller.place(pending.block)
+
+
+def _round(_: Teller, chain: Chain) -> str:
+    several = isinstance(chain.consistent.owner, Owners) and chain.localized.pending is not None
+    return str(chain.localized.rounds.last) if several else ""
+
+
+def _locked(teller: Teller, chain: Chain) -> str:
+    lock = chain.localized.rounds.locked
+    return "" if lock is None else f"{teller.place(lock.executed.block)}, validated in round {lock.round}"
 
 
 def _received(_: Teller, chain: Chain) -> str:
@@ -111,6 +127,8 @@ FIELDS: dict[str, tuple[str, Callable[[Teller, Chain], str]]] = {
     "state": ("the application's state", _state),
     "tx_count": ("how many transactions were executed", lambda _, chain: str(chain.consistent.tx_count)),
     "pending": ("the block voted for", _pending),
+    "round": ("of several owners, the round of that vote", _round),
+    "locked": ("the validated block that it voted to confirm last", _locked),
     "added": ("messages received and not consumed yet", _added),
     "removed": ("messages consumed and not received yet", _removed),
     "next_add": ("per origin, the first place that may still arrive", _next_add),

@@ -50,6 +50,10 @@ class Lanes:
         """Return the lane of a chain at a validator, or the validator's only one."""
         return self.cells.get((validator, chain), self.cells.get((validator, ""), self.sent))
 
+    def of_validator(self, name: str) -> list[int]:
+        """Return all lanes of a validator."""
+        return [place for (head, _), place in self.cells.items() if head == name]
+
 
 def lanes_of(document: Document) -> Lanes:
     """Choose the lanes: of the chains, those that a step is about."""

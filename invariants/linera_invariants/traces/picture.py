@@ -77,13 +77,18 @@ class Picture:
         actions = {event["action"] for event in self.document["events"] if "refusal" not in event and "action" in event}
         bad = any(lane.bad for lane in self.lanes.items)
         yield self.tag(0, "request", "0"), "proposed block"
-        yield self.tag(0, "vote", "0"), "vote"
+        if any("aim" in event for event in self.document["events"]):
+            yield self.tag(0, "vote open", "0·1"), "vote to validate, in round 1"
+            yield self.tag(0, "certificate open", "0·1"), "validated"
+            yield self.tag(0, "vote lock", "0·1"), "locked, vote to confirm"
+        else:
+            yield self.tag(0, "vote", "0"), "vote"
         yield self.tag(0, "certificate", "0"), "certified, executed"
         if "update" in actions:
             yield self.mark(0, "update", *_envelope("update")), "messages between chains"
             yield self.mark(0, "confirm", *_envelope("confirm")), "acknowledgement"
         for action in sorted(actions & set(_SIGNS)):
-            yield self.sign(0, action), {"resend": "sends again", "archive": "archives"}[action]
+            yield self.sign(0, action), _DONE[action]
         if bad:
             yield self.tag(0, "vote bad", "0"), "the adversary"
         yield self.tag(0, "vote idle", "0"), "nothing changed"
@@ -107,12 +112,17 @@ class Picture:
         text, width = self.label(place, label)
         rounding = 9 if kind.startswith("vote") else 3
         box = element("rect", x=-width // 2, y=-9, width=width, height=18, rx=rounding)
-        return self.mark(place, kind, box, element("text", text, y=4.5))
+        shackle = [element("path", d="M-5 -9 V-10 A5 5 0 0 1 5 -10 V-9")] if "lock" in kind.split() else []
+        return self.mark(place, kind, box, *shackle, element("text", text, y=4.5))
 
     def label(self, place: int, label: str) -> tuple[str, int]:
         """Return what of a label fits on a lane, and the width of its tag."""
         text = clipped(label, self.lanes.items[place].width - 12)
         return text, 2 * ceil(max(24, width_of(text) + 10) / 2)
+
+    def half(self, place: int, label: str) -> int:
+        """Return how far a tag reaches to either side."""
+        return self.label(place, label)[1] // 2
 
     def cross(self, place: int) -> Element:
         """Mark a refusal."""
@@ -150,9 +160,10 @@ class Picture:
         if "refusal" in step:
             yield self.cross(owner)
             return
-        yield self.arrow("request", owner, sent, leave=4, reach=self.label(sent, step["block"])[1] // 2)
+        name = _in_round(step["block"], step)
+        yield self.arrow("request", owner, sent, leave=4, reach=self.half(sent, name))
         yield self.dot(owner, "request")
-        yield self.tag(sent, "request", step["block"])
+        yield self.tag(sent, "request", name)
 
     def byzantine_vote(self, step: Document) -> Iterator[Element]:
         place = self.lanes.of_cell(step["at"], step.get("chain", ""))
@@ -160,34 +171,39 @@ class Picture:
             yield self.cross(place)
             return
         yield self.arrow("bad", place, self.lanes.sent, leave=REACH)
-        yield self.tag(place, "vote bad", self.labels.get(step.get("block", ""), "?"))
+        yield self.tag(place, f"vote bad{_open(step)}", self.named(step))
 
     def certification(self, step: Document) -> Iterator[Element]:
         sent, refused = self.lanes.sent, "refusal" in step
-        reach = REACH if refused else self.label(sent, step["block"])[1] // 2
+        name = _in_round(step["block"], step)
+        reach = REACH if refused else self.half(sent, name)
         for voter in step["voters"]:
             place = self.lanes.of_cell(voter, step["chain"])
             bad = self.lanes.items[place].bad
             yield self.arrow("refusal" if refused else "certificate", place, sent, reach=reach)
             yield self.dot(place, "bad" if bad else "certificate")
-        yield self.cross(sent) if refused else self.tag(sent, "certificate", step["block"])
+        yield self.cross(sent) if refused else self.tag(sent, f"certificate{_open(step)}", name)
 
     def request(self, step: Document) -> Iterator[Element]:
         place, sent = self.lanes.of_cell(step["at"], step["chain"]), self.lanes.sent
         if "refusal" in step:
             yield from (self.arrow("refusal", sent, place), self.cross(place))
             return
-        yield self.arrow("request", sent, place, INBOUND)
+        yield self.arrow("request", sent, place, INBOUND, reach=self.half(place, self.named(step)))
         yield self.arrow("vote", place, sent, OUTBOUND, leave=REACH)
-        yield self.tag(place, _changing("vote", step), self.labels[step["block"]])
+        validating = any(sent["kind"] == "vote" and sent["what"].startswith("to validate") for sent in step["sent"])
+        yield self.tag(place, _changing("vote open" if validating else "vote", step), self.named(step))
 
     def certificate(self, step: Document) -> Iterator[Element]:
         place, sent = self.lanes.of_cell(step["at"], step["chain"]), self.lanes.sent
         if "refusal" in step:
             yield from (self.arrow("refusal", sent, place), self.cross(place))
             return
-        yield self.arrow("certificate", sent, place)
-        yield self.tag(place, _changing("certificate", step), self.labels[step["block"]])
+        locks = any(sent["kind"] == "vote" for sent in step["sent"])
+        yield self.arrow("certificate", sent, place, INBOUND if locks else 0, reach=self.half(place, self.named(step)))
+        if locks:
+            yield self.arrow("vote", place, sent, OUTBOUND, leave=REACH)
+        yield self.tag(place, _changing("vote lock" if locks else "certificate", step), self.named(step))
 
     def message(self, step: Document) -> Iterator[Element]:
         """Draw what arrives from another chain of the validator, or the same."""
@@ -203,8 +219,14 @@ class Picture:
 
     def upkeep(self, step: Document) -> Iterator[Element]:
         """Draw what a validator does by itself."""
-        place = self.lanes.of_cell(step["at"], step["chain"])
-        yield self.cross(place) if "refusal" in step else self.sign(place, step["action"])
+        restarts = step["action"] == "restart"
+        places = self.lanes.of_validator(step["at"]) if restarts else [self.lanes.of_cell(step["at"], step["chain"])]
+        for place in places:
+            yield self.cross(place) if "refusal" in step else self.sign(place, step["action"])
+
+    def named(self, step: Document) -> str:
+        """Return the label of a block at a validator."""
+        return _in_round(self.labels.get(step.get("block", ""), "?"), step)
 
     def sign(self, place: int, action: str) -> Element:
         return self.mark(place, "upkeep", element("path", d=_SIGNS[action]))
@@ -213,6 +235,16 @@ class Picture:
 def picture_of(document: Document) -> Picture:
     """Prepare to draw a document."""
     return Picture(document, lanes_of(document), {block["id"]: block["label"] for block in document["blocks"]})
+
+
+def _in_round(label: str, step: Document) -> str:
+    """Add the round to a label, where there are rounds."""
+    return f"{label}·{step['round']}" if "round" in step else label
+
+
+def _open(step: Document) -> str:
+    """Tell what only validates."""
+    return " open" if step.get("aim") == "validate" else ""
 
 
 def _changing(kind: str, step: Document) -> str:
@@ -229,4 +261,9 @@ def _envelope(kind: str) -> list[Element]:
     ]
 
 
-_SIGNS = {"resend": "M6 -4 A7 7 0 1 0 7 2 M6 -9 V-4 H1", "archive": "M-7 8 V-2 A7 7 0 0 1 7 -2 V8 Z"}
+_SIGNS = {
+    "resend": "M6 -4 A7 7 0 1 0 7 2 M6 -9 V-4 H1",
+    "archive": "M-7 8 V-2 A7 7 0 0 1 7 -2 V8 Z",
+    "restart": "M-4 -5 A7 7 0 1 0 4 -5 M0 -8 V-1",
+}
+_DONE = {"resend": "sends again", "archive": "archives", "restart": "restarts"}

@@ -17,7 +17,7 @@ from .forms import Form, text_of
 from .model import AREAS, CaseError, Vector, vector_of
 
 FORMAT: Final = "linera-reference vectors 1"
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 """MAJOR: the format; MINOR: what is covered; PATCH: mended vectors."""
 MAX_BYTES: Final = 10 << 20
 SHARED: Final = "$shared"

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from immutables import Map
 
-from linera_reference import client
-from linera_reference.block import Request, Transaction
+from linera_reference import client, permissioned
+from linera_reference.block import Transaction
 from linera_reference.certificate import Certificate, Vote
 from linera_reference.chain import Chain
 from linera_reference.client import Goal, LocalNode, View
@@ -17,9 +17,19 @@ from linera_reference.containers import Set
 from linera_reference.context import Context
 from linera_reference.crypto import Signer
 from linera_reference.identifiers import ChainId
-from linera_reference.notation import Hash, u64
+from linera_reference.notation import Hash, PublicKey, u32, u64
 from linera_reference.rejections import Accepted, Outcome, Reason, Rejected
-from linera_reference.validator import ChainInfo, Genesis, chain_info, chain_of, genesis_validator, received_since
+from linera_reference.request import Request
+from linera_reference.validator import (
+    ChainInfo,
+    Genesis,
+    RoundInfo,
+    chain_info,
+    chain_of,
+    genesis_validator,
+    received_since,
+    round_info,
+)
 
 from .forms import Form, Raw, digest_of, form_of, plain
 from .replay import ReceivedSince
@@ -121,8 +131,51 @@ class Look:
     chain_id: ChainId
 
 
+@frozen
+class LearnLocks:
+    """Take over the highest lock that validators show."""
+
+    infos: tuple[RoundInfo, ...]
+
+
+@frozen
+class ChooseRound:
+    """Choose a round, given the first free one at each validator that answered."""
+
+    chain_id: ChainId
+    free: Map[PublicKey, u64]
+
+
+@frozen
+class ProposeInRound:
+    """Propose the block of the highest lock, or else a new one, in a round."""
+
+    owner: Signer
+    chain_id: ChainId
+    transactions: tuple[Transaction, ...]
+    round: u32
+
+
+@frozen
+class LookAtRounds:
+    """Look at the own view of the height in progress."""
+
+    chain_id: ChainId
+
+
 ClientStep: TypeAlias = (
-    Track | Learn | ProposeBlock | CollectVotes | ReceiveWaiting | FindSenders | Look | ReceivedSince
+    Track
+    | Learn
+    | ProposeBlock
+    | CollectVotes
+    | ReceiveWaiting
+    | FindSenders
+    | Look
+    | ReceivedSince
+    | LearnLocks
+    | ChooseRound
+    | ProposeInRound
+    | LookAtRounds
 )
 
 
@@ -164,6 +217,14 @@ def advance(context: Context, node: LocalNode, item: ClientStep) -> Outcome[Loca
             return client.learn(context, node, item.item)
         case ProposeBlock():
             return client.propose(context, node, item.owner, item.chain_id, item.transactions)
+        case LearnLocks():
+            return Accepted(permissioned.learn_locks(context, node, item.infos))
+        case ProposeInRound():
+            made = (item.owner, item.chain_id, item.transactions, item.round)
+            return permissioned.propose_in_round(context, node, *made)
+        case ChooseRound():
+            chosen = permissioned.choose_round(context, node, item.chain_id, item.free)
+            return Accepted(node, (chosen.state,)) if isinstance(chosen, Accepted) else chosen
         case FindSenders():
             logs: Any = item.logs
             return Accepted(node, client.goals_from_received(node, logs))
@@ -171,7 +232,7 @@ def advance(context: Context, node: LocalNode, item: ClientStep) -> Outcome[Loca
 
 
 def looked(
-    context: Context, node: LocalNode, item: CollectVotes | ReceiveWaiting | Look | ReceivedSince
+    context: Context, node: LocalNode, item: CollectVotes | ReceiveWaiting | Look | ReceivedSince | LookAtRounds
 ) -> tuple[Any, ...]:
     """Return what a client sees without changing anything."""
     chain = chain_of(node.validator, item.chain_id)
@@ -185,3 +246,5 @@ def looked(
             return (client.view_of(node.validator)(item.chain_id),)
         case ReceivedSince():
             return received_since(chain, item.start)
+        case LookAtRounds():
+            return (round_info(chain),)

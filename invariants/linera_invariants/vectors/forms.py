@@ -1,9 +1,10 @@
 """The JSON form of values, mechanical from the annotations that drive the encoding too.
 
 An integer is a decimal string, bytes are lower-case hexadecimal, ⊥ is null, a member of an enumeration is its name. A
-record is an object of its fields; where several records are possible, it is wrapped as {"Tag": fields}. Sequences and
-queues are arrays; sets are arrays of members, maps arrays of [key, value], both in the order of their members' or
-keys' JSON text. A log is {"length", "items"} with [index, item] of the items that are still there.
+record is an object of its fields; where several kinds are possible, it is wrapped as {"Tag": fields}, beside which
+bytes stay as they are. Sequences and queues are arrays; sets are arrays of members, maps arrays of [key, value], both
+in the order of their members' or keys' JSON text. A log is {"length", "items"} with [index, item] of the items that are
+still there.
 """
 
 import json
@@ -25,6 +26,7 @@ from linera_reference.application import Application, Balance, Token
 from linera_reference.containers import Log, Queue, Set
 from linera_reference.crypto import Scheme
 from linera_reference.notation import Bits
+from linera_reference.swap import Holdings, Swap
 
 Form: TypeAlias = Any
 """What JSON can say without numbers: objects, arrays, strings, booleans, null."""
@@ -92,7 +94,7 @@ def records_in(kinds: Iterable[Any]) -> dict[str, dict[str, Any]]:
         if get_origin(kind) is not None:
             waiting += [arg for arg in get_args(kind) if arg is not ...]
         elif kind is Any:
-            waiting.append(Balance)
+            waiting.append(APPLICATION_STATE)
         elif isinstance(kind, type) and attrs.has(kind) and kind not in NAMED:
             if found.setdefault(kind.__name__, kind) is not kind:
                 raise TypeError(f"two records are named {kind.__name__}")
@@ -117,8 +119,10 @@ def plain(value: Any) -> Form:
 
 # --- Codecs: one per kind of annotation --------------------------------------------------------------------------
 
-NAMED: Final[dict[Any, dict[str, Any]]] = {Scheme: dict(SCHEMES), Application: {"token": Token()}}
+NAMED: Final[dict[Any, dict[str, Any]]] = {Scheme: dict(SCHEMES), Application: {"token": Token(), "swap": Swap()}}
 """Parameters that are code: the form is a name."""
+APPLICATION_STATE: Final = Balance | Holdings | None
+"""What the state of a chain can be under these applications."""
 
 
 @frozen
@@ -152,8 +156,8 @@ def _codec(key: _Kind) -> Codec:  # noqa: C901, PLR0911 - one case per kind of a
         return _annotated(args[1])
     if kind in SIMPLE:
         return SIMPLE[kind]
-    if kind is Any:  # the state of the one application
-        return _codec(_Kind(Balance | None))
+    if kind is Any:
+        return _codec(_Kind(APPLICATION_STATE))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _names(dict(kind.__members__), dict(kind.__members__), lambda member: member)
     if origin in {Union, UnionType}:
@@ -349,7 +353,7 @@ def _record(kind: Any) -> Codec:
 
 
 def _union(variants: tuple[Any, ...], optional: bool) -> Codec:
-    """⊥ or one kind: null or its form. Several records: each is wrapped in its tag."""
+    """⊥ or one kind: null or its form. Several kinds: each record is wrapped in its tag, bytes stay as they are."""
     if len(variants) == 1:
         only = _codec(_Kind(variants[0]))
         return Codec(
@@ -357,23 +361,29 @@ def _union(variants: tuple[Any, ...], optional: bool) -> Codec:
             lambda form, path: None if form is None else only.read(form, path),
             {"anyOf": [dict(only.schema), {"type": "null"}]},
         )
-    table = {variant.__name__: (variant, _record(variant)) for variant in variants}
+    table = {variant.__name__: _record(variant) for variant in variants if attrs.has(variant)}
+    bare = [_codec(_Kind(variant)) for variant in variants if not attrs.has(variant)]
+    words = f"{'bytes in lower-case hexadecimal or ' if bare else ''}an object with one key of {', '.join(table)}"
 
     def write(value: Any) -> Form:
+        if value is None:
+            return None
         name = type(value).__name__
-        return None if value is None else {name: table[name][1].write(value)}
+        return {name: table[name].write(value)} if name in table else bare[0].write(value)
 
     def read(form: Form, path: Path) -> Any:
         if form is None and optional:
             return None
+        if bare and isinstance(form, str):
+            return bare[0].read(form, path)
         if not (isinstance(form, dict) and len(form) == 1 and set(form) <= set(table)):
-            raise _expected(f"an object with one key of {', '.join(table)}", form, path)
+            raise _expected(words, form, path)
         ((name, inner),) = form.items()
-        return table[name][1].read(inner, (*path, name))
+        return table[name].read(inner, (*path, name))
 
-    null = [{"type": "null"}] if optional else []
-    return Codec(write, read, {"oneOf": [*_tagged_schemas(table), *null]})
+    others = [*(dict(codec.schema) for codec in bare), *([{"type": "null"}] if optional else [])]
+    return Codec(write, read, {"oneOf": [*_tagged_schemas(table), *others]})
 
 
-def _tagged_schemas(table: Mapping[str, tuple[Any, Codec]]) -> Iterator[dict[str, Any]]:
-    return (_object_schema({name: dict(codec.schema)}) for name, (_, codec) in table.items())
+def _tagged_schemas(table: Mapping[str, Codec]) -> Iterator[dict[str, Any]]:
+    return (_object_schema({name: dict(codec.schema)}) for name, codec in table.items())

@@ -42,6 +42,7 @@ def sent(world: World) -> Form:
         len(world.requests),
         len(world.votes),
         len(world.certificates),
+        len(world.validated),
         sum(len(items) for items in world.internal.values()),
     )
     return [str(count) for count in counts]

@@ -1,17 +1,18 @@
 """A whole node as one operation: from genesis, one input after the other, with the services between them."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
-from linera_reference.block import Request
 from linera_reference.certificate import Certificate
+from linera_reference.chain import Chain
 from linera_reference.context import Context
 from linera_reference.crypto import Signer
 from linera_reference.identifiers import ChainId
 from linera_reference.notation import u64
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Outcome
+from linera_reference.request import Request
 from linera_reference.validator import (
     Genesis,
     Validator,
@@ -25,6 +26,8 @@ from linera_reference.validator import (
     is_delivered,
     put_chain,
     received_since,
+    restart,
+    round_info,
     target_of,
 )
 
@@ -78,7 +81,22 @@ class IsDelivered:
     height: u64
 
 
-Service: TypeAlias = SendAgain | Archive | Info | Download | ReceivedSince | IsDelivered
+@frozen
+class AskRounds:
+    """Ask what is known of the height in progress."""
+
+    chain_id: ChainId
+
+
+@frozen
+class Crash:
+    """Let the node crash and go on with what it stored; a chain is named to be looked at."""
+
+    chain_id: ChainId
+
+
+Query: TypeAlias = SendAgain | Info | Download | ReceivedSince | IsDelivered | AskRounds
+Service: TypeAlias = Query | Archive | Crash
 Input: TypeAlias = (
     Request
     | Certificate
@@ -90,6 +108,8 @@ Input: TypeAlias = (
     | Download
     | ReceivedSince
     | IsDelivered
+    | AskRounds
+    | Crash
 )
 
 
@@ -117,20 +137,29 @@ def take(context: Context, node: Validator, item: Input, signer: Signer | None) 
     """Give one input to a node."""
     if not isinstance(item, Service):
         return handle(context, node, item, signer)
-    chain = chain_of(node, item.chain_id)
+    if isinstance(item, Archive):
+        chain = chain_of(node, item.chain_id)
+        outcome = archive_chain(chain)
+        if isinstance(outcome, Accepted):
+            return Accepted(put_chain(node, chain, outcome.state), outcome.outputs)
+        return outcome
+    if isinstance(item, Crash):
+        return Accepted(restart(node))
+    return Accepted(node, told(chain_of(node, item.chain_id), item))
+
+
+def told(chain: Chain, item: Query) -> tuple[Any, ...]:
+    """Answer what changes nothing."""
     match item:
         case SendAgain():
-            return Accepted(node, cross_chain_requests(chain))
-        case Archive():
-            outcome = archive_chain(chain)
-            if isinstance(outcome, Accepted):
-                return Accepted(put_chain(node, chain, outcome.state), outcome.outputs)
-            return outcome
+            return cross_chain_requests(chain)
         case Info():
-            return Accepted(node, (chain_info(chain),))
+            return (chain_info(chain),)
         case Download():
-            return Accepted(node, download(chain, item.start, item.end))
+            return download(chain, item.start, item.end)
         case ReceivedSince():
-            return Accepted(node, received_since(chain, item.start))
+            return received_since(chain, item.start)
         case IsDelivered():
-            return Accepted(node, (is_delivered(chain, item.height),))
+            return (is_delivered(chain, item.height),)
+        case AskRounds():
+            return (round_info(chain),)

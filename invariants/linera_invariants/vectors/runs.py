@@ -17,13 +17,13 @@ from linera_invariants.play import start
 from linera_invariants.scenarios import read_scenario
 from linera_invariants.specdata import spec_root
 from linera_invariants.traces import Document, trace_of
-from linera_reference.network import Action, ArchiveChain, Deliver, Network, Resend
+from linera_reference.network import Action, ArchiveChain, Deliver, Network, Resend, Restart
 from linera_reference.notation import PublicKey
 
 from .build import Sharing
 from .files import Expansion, parse_document
 from .forms import FormError, form_of, value_of
-from .replay import Archive, Input, SendAgain
+from .replay import Archive, Crash, Input, SendAgain
 
 FORMAT: Final = "linera-reference run 1"
 MAX_BYTES: Final = 1 << 20
@@ -125,14 +125,14 @@ def inputs_of(run: RecordedRun) -> Iterator[tuple[PublicKey, Inputs]]:
     """Yield, for each correct validator, what a run gives to it; the same inputs once."""
     seen: set[str] = set()
     for key in sorted(run.names):
-        inputs = tuple(item for action in run.actions for item in given(key, action))
+        inputs = tuple(item for action in run.actions for item in given(run.network, key, action))
         text = str(form_of(tuple[Input, ...], inputs))
         if inputs and key not in run.network.byzantine and text not in seen:
             seen.add(text)
             yield key, inputs
 
 
-def given(key: PublicKey, action: Action) -> Iterator[Input]:
+def given(network: Network, key: PublicKey, action: Action) -> Iterator[Input]:
     """Yield what an action gives to a validator, if it does."""
     match action:
         case Deliver(validator, item) if validator == key:
@@ -141,3 +141,5 @@ def given(key: PublicKey, action: Action) -> Iterator[Input]:
             yield SendAgain(chain_id)
         case ArchiveChain(validator, chain_id) if validator == key:
             yield Archive(chain_id)
+        case Restart(validator) if validator == key:
+            yield Crash(network.genesis.chains[0].chain_id)

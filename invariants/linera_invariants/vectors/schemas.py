@@ -96,7 +96,7 @@ def _value_of(name: str) -> dict[str, Any]:
 
 def step_schema() -> dict[str, Any]:
     """Return the schema of the answer to one step; ``sent`` is there for a whole network only."""
-    counts = {"type": "array", "items": schema_of(int), "minItems": 4, "maxItems": 4}
+    counts = {"type": "array", "items": schema_of(int), "minItems": 5, "maxItems": 5}
     after = {"state": {"anyOf": [DIGEST, {"type": "null"}]}, "sent": counts}
     accepted = _object({"outputs": {"type": "array"}, **after}, "sent")
     rejected = _object({"rejected": REASON, "detail": {}, **after}, "sent")

@@ -11,24 +11,29 @@ from typing import Any, Final
 from attrs import frozen
 from immutables import Map
 
+from linera_reference.certificate import VotePayload
 from linera_reference.chain import Chain, Mailbox
 from linera_reference.containers import Set
 from linera_reference.crypto import hash_value
 from linera_reference.identifiers import ChainId
 from linera_reference.messages import Cursor
-from linera_reference.notation import Hash, PublicKey, u64
+from linera_reference.notation import Hash, u32, u64
 from linera_reference.outbox import Outbox
+from linera_reference.ownership import Owner
 
 from .forms import Form, digest_of, form_of, plain
 
 
 @frozen
 class Snapshot:
-    """One chain at one validator; ``pending`` is the hash of the executed block, histories are their lengths."""
+    """One chain at one validator; histories are their lengths.
+
+    ``pending`` is the hash of the executed block, ``last`` its round, ``locked`` what the votes of the lock sign.
+    """
 
     chain_id: ChainId
     created: bool
-    owner: PublicKey | None
+    owner: Owner | None
     state: Any
     tx_count: u64
     consumed: Map[ChainId, Cursor]
@@ -36,6 +41,8 @@ class Snapshot:
     block_hash: Hash | None
     creation_height: u64 | None
     pending: Hash | None
+    last: u32
+    locked: VotePayload | None
     received: u64
     certificates: u64
     mailboxes: Map[ChainId, Mailbox]
@@ -46,7 +53,7 @@ class Snapshot:
 
 def snapshot_of(chain: Chain) -> Snapshot:
     """Return what is compared of a chain."""
-    part, local = chain.consistent, chain.localized
+    part, local, lock = chain.consistent, chain.localized, chain.localized.rounds.locked
     return Snapshot(
         chain_id=chain.chain_id,
         created=part.created,
@@ -58,6 +65,8 @@ def snapshot_of(chain: Chain) -> Snapshot:
         block_hash=part.block_hash,
         creation_height=part.creation_height,
         pending=None if local.pending is None else hash_value(local.pending),
+        last=local.rounds.last,
+        locked=None if lock is None else VotePayload(lock.kind, hash_value(lock.executed), lock.round),
         received=len(local.received),
         certificates=len(local.certificates),
         mailboxes=local.mailboxes,

@@ -1,12 +1,11 @@
 """Which operations there are. A name is the shipped function's; an operation of ours wraps one and repeats no rule."""
 
-from typing import Final
+from typing import Any, Final
 
-from linera_invariants.convictions import convicted
+from linera_invariants.convictions import Charge, by_place, charges, convicted, open_case
 from linera_reference import (
     application,
     audit,
-    block,
     certificate,
     certification,
     committee,
@@ -17,13 +16,23 @@ from linera_reference import (
     inbox,
     messages,
     outbox,
+    ownership,
+    permissioned,
+    request,
+    rounds,
+    swap,
     validator,
 )
+from linera_reference.application import Application
 from linera_reference.block import Block, ExecutedBlock
-from linera_reference.chain import Chain
+from linera_reference.certificate import Certificate
+from linera_reference.chain import Chain, restart_chain
+from linera_reference.containers import Set
 from linera_reference.context import Context
 from linera_reference.crypto import Scheme, Signer
-from linera_reference.notation import Hash, PublicKey, Signature
+from linera_reference.identifiers import ChainId
+from linera_reference.notation import Hash, PublicKey, Signature, u64
+from linera_reference.rejections import Reason, Rejected
 
 from . import clients
 from .accumulate import accumulate
@@ -67,6 +76,15 @@ def verify(scheme: Scheme, public_key: PublicKey, type: str, value: Raw, signatu
     return crypto.verify(scheme, public_key, value_of(TYPES[type], value, ("value",)), signature)
 
 
+# --- Accountability ---
+
+
+def charge(context: Context, certificates: tuple[Certificate, ...]) -> tuple[Charge, ...]:
+    """Return what some votes charge validators with, place by place; a vote is a certificate of one signature."""
+    cases = (open_case(context, found) for found in by_place(certificates).values())
+    return tuple(found for case in cases for found in charges(case))
+
+
 # --- Execution ---
 
 
@@ -75,6 +93,19 @@ def execute_block(context: Context, chain: Chain, block: Block) -> Raw:
     staged = execution.execute_block(context, chain, block)
     executed = form_of(ExecutedBlock, staged.executed)
     return {"executed": executed, "state": digest_of_chain(staged.chain)}
+
+
+def proposers(application: Application, chain_id: ChainId, state: Any) -> Set[PublicKey] | None:
+    """Return whom the application lets propose next, ⊥ for all owners."""
+    return application.proposers(chain_id, state)
+
+
+# --- Rounds ---
+
+
+def first_free_after(reason: Reason, round: u64 | None) -> u64 | None:
+    """Return the first free round of a validator that refused a proposal; its detail is a round, or nothing."""
+    return permissioned.first_free_after(Rejected(reason, round))
 
 
 ALL: Final = (
@@ -103,8 +134,8 @@ ALL: Final = (
     operation(certificate.check_certificate),
     operation(certificate.add_vote, state="aggregate"),
     operation(certificate.form_certificate),
-    operation(block.sign_request),
-    operation(block.request_is_authentic),
+    operation(request.sign_request),
+    operation(request.request_is_authentic),
     operation(messages.successor),
     operation(messages.heights_before),
     operation(inbox.add_to_sets, state="inbox"),
@@ -122,16 +153,39 @@ ALL: Final = (
     operation(certification.check_proposer),
     operation(certification.already_voted),
     operation(certification.check_kind),
+    operation(certification.check_validated_kind),
+    operation(certification.check_proposal),
+    operation(certification.proposal_kind),
+    operation(certification.standing_ballot),
     operation(validator.check_chaining),
+    operation(ownership.keys_of),
+    operation(ownership.owns),
+    operation(ownership.check_owner),
+    operation(ownership.add_owner),
+    operation(ownership.remove_owner),
+    operation(ownership.may_propose),
+    operation(rounds.current_round),
+    operation(rounds.binding_lock),
+    operation(rounds.accepted_before),
+    operation(rounds.lock_after),
+    operation(validator.check_validated),
+    operation(permissioned.first_free),
+    operation(first_free_after),
+    operation(proposers),
     operation(application.transfer),
     operation(application.burn),
+    operation(swap.put_in),
+    operation(swap.conclude),
     operation(execute_block, state="chain"),
     operation(validator.handle_request, state="chain"),
     operation(validator.handle_certificate, state="chain"),
+    operation(validator.handle_validated, state="chain"),
+    operation(restart_chain),
     operation(validator.handle_update_recipient, state="chain"),
     operation(validator.handle_confirm_updated_recipient, state="chain"),
     operation(validator.check_creation_proof),
     operation(convicted, "convict"),
+    operation(charge),
     operation(replay, steps=True),
     operation(accumulate),
     operation(clients.is_reached),

@@ -39,6 +39,37 @@ RULES = {
         "ordered-inbox/add-a",
     ),
     "anybody-proposes": ("requests/invalid-owner", "expected INVALID_OWNER, found acceptance", "ordered-inbox/add-a"),
+    "round-repeated": (
+        "rounds/rival-same-round",
+        "expected INSUFFICIENT_ROUND, found acceptance",
+        "rounds/rival-later",
+    ),
+    "lock-ignored": (
+        "rounds/locked-rival-later",
+        "expected HAS_LOCKED_BLOCK, found acceptance",
+        "rounds/locked-same-later",
+    ),
+    "justification-ignored": (
+        "rounds/locked-rival-released",
+        "expected acceptance, found HAS_LOCKED_BLOCK",
+        "rounds/locked-rival-later",
+    ),
+    "justification-unverified": (
+        "rounds/request-certificate-requires-quorum",
+        "expected CERTIFICATE_REQUIRES_QUORUM, found acceptance",
+        "rounds/locked-rival-released",
+    ),
+    "two-final-votes": (
+        "rounds/relock-same-rival",
+        "expected HAS_LOCKED_BLOCK, found acceptance",
+        "rounds/relock-higher-rival",
+    ),
+    "lock-not-released": ("rounds/reset", "state: expected", "rounds/lock-again"),
+    "turns-ignored": (
+        "swap/turn-one-bob",
+        "expected OUT_OF_TURN, found acceptance",
+        "swap/turn-one-alice",
+    ),
     "wrong-reason-order": (
         "requests/invalid-owner-before-invalid-signature",
         "expected INVALID_OWNER, found INVALID_SIGNATURE",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from models import BROKEN, HOLDS, LIFE, MODELS, RIVALS, TRANSFER, made, text_of
+from models import BROKEN, HOLDS, LIFE, MODELS, RIVALS, TRANSFER, made, several, text_of
 
 from linera_invariants.explorer.explore import Options, explore
 from linera_invariants.explorer.model import read_model, settings_of, shipped_models
@@ -57,6 +57,41 @@ def test_a_mistake_has_one_message(tmp_path: Path, old: str, new: str, message: 
 def test_an_empty_menu_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="blocks: expected at least 1"):
         made(tmp_path, GOOD.replace(RIVALS, "").replace("model = 1", "model = 1\nblocks = []"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rounds = 2", "rounds = 9", "rounds: expected a number of rounds from 1 to 8, found 9"),
+        ("rounds = 2", "rounds = 2\npersistent = 1", "persistent: expected a round above those of other proposals, 2"),
+        ("round = 1", "round = 8", "proposals, item 2, round: expected a round from 0 to 7, found 8"),
+        ('block = "a" }', 'block = "z" }', "proposals, a@1 since z@0: expected a block (a, b), found 'z'"),
+        (
+            "round = 1\njust",
+            'round = 1\nowner = "eve"\njust',
+            "by eve since a@0, owner: expected a user (alice, bob)",
+        ),
+        ("[expect]", '[[witnesses]]\nname = "w"\nlocked = [{ block = "b" }]\n[expect]', "may get, found VALIDATED in"),
+        (
+            "[expect]",
+            '[[forged]]\nname = "f"\nwhat = "request"\nblock = "z"\n[expect]',
+            "forged, f: expected a block",
+        ),
+        ('["alice", "bob"]', '"alice"', "blocks: expected votes that a may get, found VALIDATED in round 0"),
+    ],
+)
+def test_a_mistake_about_rounds_has_one_message(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in MODELS["rounds"]
+    with pytest.raises(InputError) as error:
+        made(tmp_path, MODELS["rounds"].replace(old, new, 1))
+    assert message in str(error.value)
+
+
+def test_every_owner_proposes_in_every_way_unless_told_otherwise(tmp_path: Path) -> None:
+    (setting,) = settings_of(made(tmp_path, several(text_of(RIVALS, FOUR, '["v4"]', "rounds = 2"))))
+    names = list(setting.menu.requests)
+    assert len(names) == 2 * (2 + 2 + 2 * 2)  # owners; blocks in round 0, in round 1, there with either justification
+    assert "b@1 by bob since a@0" in names
 
 
 def test_names_of_witnesses_and_forgeries_are_checked(tmp_path: Path) -> None:

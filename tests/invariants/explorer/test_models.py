@@ -80,6 +80,16 @@ def test_there_are_enough_of_them() -> None:
     assert any((read_model(path).expect.states or 0) >= 10**8 for path in long_models())
 
 
+def test_the_documentation_counts_what_the_models_expect() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "explorer.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in page.splitlines() if row.startswith("| `")]
+    named = {row[0].strip("`"): row[-1] for row in rows}
+    for name in (name for name in PATHS if name in named):
+        expect = read_model(PATHS[name]).expect
+        assert named[name] == (f"{expect.violates}, {expect.depth}" if expect.violates else f"{expect.states:,}")
+    assert {name for name in HOLDING if name.startswith("permissioned-")} <= set(named)
+
+
 # --- Reductions ---------------------------------------------------------------------------------------------------
 
 
@@ -101,7 +111,7 @@ def test_the_plain_search_counts_the_same_states(name: str) -> None:
     for setting in settings_of(model):
         system = System(setting)
         system.close(LIMIT)
-        levels = naive.search(setting, system.blocks.values).levels
+        levels = naive.search(setting, system.ballots.values).levels
         states += sum(map(len, levels))
         depth = max(depth, len(levels) - 1)
     assert (states, depth) == (model.expect.states, model.expect.depth)

@@ -45,7 +45,7 @@ def worlds_of(found: Search) -> list[frozenset[World]]:
     """Return the states of every level as identified worlds."""
     system = found.tables.system
     whole = Whole(system, ())
-    standard = {name: system.certificates[number] for name, number in system.hashes.items()}
+    standard = system.standards()
     return [
         frozenset(naive.identified(world_of(whole, state), standard) for state in found.tables.unpacked(level))
         for level in found.levels
@@ -59,7 +59,7 @@ def test_the_plain_search_visits_the_same_states(tmp_path: Path, name: str) -> N
         for setting in settings_of(model):
             found = searched(setting)
             if found.states < 600:
-                plain = naive.search(setting, found.tables.system.blocks.values)
+                plain = naive.search(setting, found.tables.system.ballots.values)
                 assert worlds_of(found) == list(plain.levels)
 
 
@@ -139,7 +139,7 @@ def plain_length(setting: Setting) -> int:
             tails.add(1)
         return bool(tails)
 
-    levels = naive.search(setting, tuple(setting.menu.executed.values()), wrong).levels
+    levels = naive.search(setting, System(setting).ballots.values, wrong).levels
     return len(levels) - 1 + min(tails)
 
 

@@ -2,41 +2,53 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
+from immutables import Map
 from logbook import (
     GENESIS,
     LEAST,
     NO_DELIVERIES,
     RECORDINGS,
     SETUP,
+    certificate_of,
     certified,
     checked,
     extended,
     first_block,
+    locked,
     log_of,
     recorded,
+    vote_of,
     voted,
 )
 
 from linera_invariants.bench import transfers
 from linera_invariants.errors import UsageError
-from linera_invariants.logs import memory
+from linera_invariants.evidence import examine, read_all_evidence
+from linera_invariants.logs import memory, replayer
 from linera_invariants.logs.check import CheckReport, Options
 from linera_invariants.logs.faults import FAULTS, TRUNCATED, damaged
 from linera_invariants.logs.record import EVERYTHING, Recording, event_line
 from linera_invariants.scenarios import shipped_scenarios
+from linera_invariants.story import show_hash
 from linera_invariants.traces import write_trace
 from linera_invariants.vectors.replay import Archive, SendAgain
 from linera_reference.block import CloseChain, OpenChain
+from linera_reference.certificate import Kind
+from linera_reference.crypto import hash_value
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted
+from linera_reference.request import sign_request
 from linera_reference.validator import genesis_chain, handle_at
 
 NAMES = [path.stem for path in shipped_scenarios()]
 ONE, OTHER = first_block((1,)), first_block((2,))
+LEFT, RIGHT = first_block((0,), 2), first_block((1,), 2)
 
 
 def lines_noticed(report: CheckReport) -> list[int]:
@@ -124,13 +136,32 @@ def test_an_update_must_come_from_an_outbox(tmp_path: Path) -> None:
 # --- Damage -------------------------------------------------------------------------------------------------------
 
 HARMLESS = {"duplicated", TRUNCATED}
-LATER = {"double-vote": 1, "reordered": 1}
+LATER = {
+    "double-vote": 1,
+    "reordered": 1,
+    "vote-below-lock": 1,
+    "lock-ignored": 1,
+    "justified-too-low": 1,
+    "lock-lost": 1,
+    "vote-forgotten": 2,
+}
 """So many lines after the damage it is noticed."""
+IN_ROUNDS = {
+    "final-vote-at-once": "to validate",
+    "final-vote-without-quorum": "CERTIFICATE_REQUIRES_QUORUM",
+    "vote-below-lock": "INSUFFICIENT_ROUND|HAS_LOCKED_BLOCK",
+    "lock-ignored": "HAS_LOCKED_BLOCK",
+    "justified-too-low": "HAS_LOCKED_BLOCK",
+    "lock-lost": "state",
+}
+"""What only validators of a chain with several owners can do wrong, and what is expected of them."""
+DAMAGES = [("05-closing", fault) for fault in sorted(set(FAULTS) - set(IN_ROUNDS) - {"dropped"})]
+DAMAGES += [("22-restarts", fault) for fault in sorted(set(FAULTS) - {"dropped"})]
 
 
-@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"dropped"}))
-def test_damage_is_noticed_at_its_line_or_harmless(tmp_path: Path, fault: str) -> None:
-    (path, *_) = recorded(tmp_path, "05-closing")
+@pytest.mark.parametrize(("name", "fault"), DAMAGES)
+def test_damage_is_noticed_at_its_line_or_harmless(tmp_path: Path, name: str, fault: str) -> None:
+    (path, *_) = recorded(tmp_path, name)
     for seed in range(4):
         damage = damaged(path, fault, seed)
         broken = tmp_path / "broken.jsonl"
@@ -139,6 +170,36 @@ def test_damage_is_noticed_at_its_line_or_harmless(tmp_path: Path, fault: str) -
         expected = [] if fault in HARMLESS else [damage.line + LATER.get(fault, 0)]
         assert lines_noticed(report) == expected, damage
         assert report.files[0].truncated == (damage.line if fault == TRUNCATED else None)
+
+
+@pytest.mark.parametrize("fault", IN_ROUNDS)
+@pytest.mark.parametrize("name", ["16-several-owners", "18-contention", "19-lock-reproposed"])
+def test_what_rounds_and_locks_expect_is_said(tmp_path: Path, name: str, fault: str) -> None:
+    (path, *_) = recorded(tmp_path, name)
+    path.write_bytes(damaged(path, fault, 1).data)
+    (file,) = checked([path]).files
+    assert file.difference is not None
+    assert re.search(IN_ROUNDS[fault], file.difference.expected), file.difference
+    assert file.difference.clause.startswith(("WP-2.9-", "WP-2.2-CERTIFICATE"))
+
+
+def test_a_lock_says_what_it_would_let_pass(tmp_path: Path) -> None:
+    (path, *_) = recorded(tmp_path, "19-lock-reproposed")
+    path.write_bytes(damaged(path, "lock-ignored", 0).data)
+    (file,) = checked([path], Options(picture=True)).files
+    assert re.search(r"owners #\w{6}.*, locked on #\w{6} in round \d", file.situation)
+    assert re.match(r"a request for the locked block #\w{6} in round \d or later", file.nearest[0])
+    assert re.match(r"another block, justified by its validated certificate of a round after \d", file.nearest[1])
+    assert file.picture is not None
+
+
+def test_a_round_that_is_over_says_which_is_next(tmp_path: Path) -> None:
+    (path, *_) = recorded(tmp_path, "18-contention")
+    path.write_bytes(damaged(path, "double-vote", 0).data)
+    (file,) = checked([path]).files
+    assert file.difference is not None
+    assert file.difference.expected.startswith("INSUFFICIENT_ROUND")
+    assert re.match(r"the same in round \d or later", file.nearest[0])
 
 
 def test_a_missing_event_is_noticed_when_it_is_missed(tmp_path: Path) -> None:
@@ -177,7 +238,7 @@ def test_a_divergence_says_what_would_have_been_accepted(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_every_divergence_can_be_drawn(tmp_path: Path, fault: str) -> None:
-    (path, *_) = recorded(tmp_path, "05-closing", EVERYTHING)
+    (path, *_) = recorded(tmp_path, "22-restarts" if fault in IN_ROUNDS else "05-closing", EVERYTHING)
     path.write_bytes(damaged(path, fault, 2).data)
     (file,) = checked([path], Options(picture=True)).files
     if file.picture is not None:
@@ -219,10 +280,59 @@ def test_a_vote_that_another_log_contradicts(tmp_path: Path) -> None:
 def test_a_signature_needs_a_logged_vote(tmp_path: Path) -> None:
     one = log_of(tmp_path / "a", 0, certified(ONE, 0, 2, 3))
     ((conflict, _),) = checked([one]).conflicts
-    assert "no vote is in its log" in conflict.detail
+    assert "no such vote is in its log" in conflict.detail
     behind = log_of(tmp_path / "b", 1)
     ahead = log_of(tmp_path / "c", 2, voted(ONE, 2), certified(ONE, 1, 2, 3))
     assert checked([behind, ahead]).holds  # the other log may just be shorter
+
+
+def test_validators_vote_once_a_round_with_each_kind(tmp_path: Path) -> None:
+    """In another round they may vote again."""
+    own = log_of(tmp_path / "a", 0, voted(LEFT, 0, Kind.VALIDATED, 1))
+    ((conflict, _),) = checked([own, log_of(tmp_path / "b", 1, locked(RIGHT, 1, 0, 2, 3, round=1))]).conflicts
+    assert conflict.statement == "S5"
+    assert f"signed a vote to validate {show_hash(hash_value(RIGHT))}" in conflict.detail
+    assert f"and voted for {show_hash(hash_value(LEFT))}" in conflict.detail
+    assert checked([own, log_of(tmp_path / "c", 1, locked(RIGHT, 1, 0, 2, 3, round=2))]).holds
+
+
+def test_final_votes_are_compared(tmp_path: Path) -> None:
+    own = log_of(tmp_path / "a", 0, locked(LEFT, 0, 0, 2, 3, round=1))
+    report = checked([own, log_of(tmp_path / "b", 1, certified(RIGHT, 0, 2, 3, round=1))])
+    ((conflict, _),) = report.conflicts
+    assert conflict.statement == "S5"
+    assert "signed a vote to confirm" in conflict.detail
+    assert checked([own, log_of(tmp_path / "c", 1, certified(LEFT, 0, 2, 3, round=1))]).holds
+
+
+def test_the_signers_of_a_justification_claim_to_have_voted(tmp_path: Path) -> None:
+    old = certificate_of(RIGHT, 0, 2, 3, kind=Kind.VALIDATED, round=1)
+    request = sign_request(SETUP.context.scheme, SETUP.owner, RIGHT.block, 2, old)
+    justified = event_line(request, Accepted(None, (vote_of(1, RIGHT, Kind.VALIDATED, 2),)))
+    own = log_of(tmp_path / "a", 0, voted(LEFT, 0, Kind.VALIDATED, 1))
+    ((conflict, _),) = checked([own, log_of(tmp_path / "b", 1, justified)]).conflicts
+    assert (conflict.statement, conflict.places[1][1]) == ("S5", 2)
+
+
+def test_a_fork_in_two_rounds_convicts_nobody_by_itself(tmp_path: Path) -> None:
+    """Who confirmed the later block must show a certificate, and `evidence` names them."""
+    logs = [
+        log_of(tmp_path / "a.jsonl", 0, certified(LEFT, 1, 2, 3, round=1)),
+        log_of(tmp_path / "b.jsonl", 1, certified(RIGHT, 0, 2, 3, round=2)),
+    ]
+    clashes = [clash for clash in checked(logs).conflicts if clash[0].statement == "S4"]
+    assert [guilty for _, guilty in clashes] == [()]
+    found = examine(read_all_evidence(logs))
+    assert found.charged == tuple(sorted(signer.public_key for signer in SETUP.validators))
+
+
+def test_a_restart_that_forgets_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference replays restarts: were votes and locks not kept, the log would not be explained."""
+    (path, *_) = recorded(tmp_path, "22-restarts")
+    assert b'"restart"' in path.read_bytes()
+    assert checked([path]).holds
+    monkeypatch.setattr(replayer, "restart", lambda node: evolve(node, chains=Map({})))
+    assert lines_noticed(checked([path]))
 
 
 def test_what_is_compared_is_bounded_by_how_far_validators_are_apart(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ WRONG = {
     b'{"request":"","accepted":[],"state":"00"}': "line 2, state: expected 64 hexadecimal digits",
     b'{"request":"","accepted":[],"extra":0}': "unknown key 'extra'",
     b'{"resend":"00","accepted":[]}': "line 2, resend: expected a chain identifier",
+    b'{"restart":"","accepted":[]}': "line 2, restart: expected a chain identifier",
     b'{"request":"","rejected":""}': "line 2, rejected: expected the name of a reason",
     b'{"request":"","rejected":"\\u0000"}': "control characters",
     b'{"request":"","accepted":[],"note":"\xff"}': "line 2, byte 37: expected UTF-8",
@@ -96,16 +97,27 @@ def test_optional_parts_and_other_spellings(tmp_path: Path, genuine: list[bytes]
 
 HEADERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "unknown key 'extra'": lambda h: h | {"extra": 1},
-    "line 1, log: expected format version 1": lambda h: h | {"log": 2},
+    "line 1, log: expected format version 2": lambda h: h | {"log": 1},
     "line 1: expected the key 'crypto'": lambda h: {k: v for k, v in h.items() if k != "crypto"},
     "line 1, validator: expected a member of the committee": lambda h: h | {"validator": HEX64},
     "line 1, committee: expected a possible committee": lambda h: h | {"committee": h["committee"] * 2},
     "line 1, genesis: expected each chain once": lambda h: h | {"genesis": h["genesis"] * 2},
+    "line 1, genesis, item 1, owner": lambda h: h | {"genesis": [h["genesis"][0] | {"owner": []}]},
+    "line 1, genesis, item 1, owner: expected": lambda h: h | {"genesis": [h["genesis"][0] | {"owner": [HEX64] * 2}]},
+    "line 1, genesis, chain 0: expected assets": lambda h: h | {"application": "swap"},
+    "line 1, genesis, chain 0: expected each token once": lambda h: (
+        h | {"application": "swap", "genesis": [assets(h["genesis"][0], 1, 1)]}
+    ),
     "line 1, genesis: expected a possible genesis": lambda h: (
         h | {"genesis": [*h["genesis"], {**h["genesis"][0], "id": "0.5"}]}
     ),
     "line 1, rules, quorum: expected one of": lambda h: h | {"rules": {"quorum": "ALL", "anticipation": "WHOLE_INBOX"}},
 }
+
+
+def assets(chain: dict[str, Any], *tokens: int) -> dict[str, Any]:
+    """Return a chain of the swap."""
+    return {"id": chain["id"], "owner": chain["owner"], "assets": [{"token": t, "amount": 5} for t in tokens]}
 
 
 @pytest.mark.parametrize("message", HEADERS)
@@ -169,7 +181,7 @@ def test_bombs_are_refused(tmp_path: Path, genuine: list[bytes], monkeypatch: py
 
 # --- Hostile lines ------------------------------------------------------------------------------------------------
 
-KEYS = st.sampled_from(["request", "certificate", "update", "confirm", "resend", "archive", "accepted", "rejected"])
+KEYS = st.sampled_from([*lines.ITEMS, *lines.SERVICES, "accepted", "rejected"])
 OTHER_KEYS = st.sampled_from(["state", "time", "note", "log", "x", ""])
 HEX = st.binary(max_size=40).map(bytes.hex)
 VALUES = st.one_of(
@@ -265,7 +277,8 @@ def _other_hex(draw: random.Random, raw: bytes) -> bytes:
 def test_no_log_breaks_the_checker(folder: Path, genuine: list[bytes], seed: int) -> None:
     """Fifty damaged logs an example."""
     draw = random.Random(seed)
-    logs = [genuine, next(iter(logs_of(played("01-tour"), LEAST).values())).splitlines()[:12]]
+    names = ("01-tour", "22-restarts")
+    logs = [genuine, *(next(iter(logs_of(played(name), LEAST).values())).splitlines()[:12] for name in names)]
     for _ in range(50):
         path = folder / "log"
         path.write_bytes(b"\n".join(spoiled(draw, draw.choice(logs))) + draw.choice([b"", b"\n"]))

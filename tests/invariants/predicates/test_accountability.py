@@ -6,6 +6,7 @@ from support import certify, network, proposal, root, run, validators
 from worlds import ALICE, NETWORK, SLOW, add_certificate, cell, fires, forged, holds, pay, story
 
 from linera_invariants.convictions import convicted
+from linera_invariants.predicates.accountability import charged_at
 from linera_invariants.registry import check_state
 from linera_reference.certificate import Kind
 from linera_reference.execution import execute_block
@@ -78,11 +79,16 @@ def test_a_forged_signature_convicts_nobody():
     assert guilty(NETWORK, one, evolve(false, signatures=blamed)) == frozenset()
 
 
-def test_another_round_is_no_excuse():
-    """No handler asks for the round of a certificate: if it mattered here, a fork could be free of guilt."""
+@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
+def test_another_round_is_no_excuse_unless_the_block_was_validated():
     one = cell(story().end, SLOW, ALICE).localized.certificates.since(0)[0]
-    signers = {key for key, _ in one.signatures}
-    assert guilty(NETWORK, one, certify(NETWORK, forged(ALICE).executed, round=7)) == signers
+    later = certify(NETWORK, forged(ALICE).executed, round=7)
+    assert guilty(NETWORK, one, later) == frozenset()
+    world = add_certificate(story().end, later)
+    assert charged_at(NETWORK, world, one) == {key for key, _ in later.signatures}
+    validated = certify(NETWORK, later.executed, kind=Kind.VALIDATED, round=7)
+    answered = evolve(world, validated=world.validated.set(payload_of(NETWORK.context, later.executed), validated))
+    assert charged_at(NETWORK, answered, one) == {key for key, _ in one.signatures}
 
 
 def test_only_members_with_voting_rights_are_convicted():

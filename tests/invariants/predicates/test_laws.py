@@ -7,11 +7,11 @@ from worlds import ALICE, BOB, CAROL, FIRST, NETWORK, SLOW, cell, holds, spoil, 
 from linera_invariants.predicates import laws
 from linera_invariants.registry import check_step
 from linera_reference.application import Balance
-from linera_reference.block import Request
 from linera_reference.certificate import Certificate
 from linera_reference.network import Deliver
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected
+from linera_reference.request import Request
 from linera_reference.validator import handle_at
 
 INPUTS = (Request, Certificate, UpdateRecipient, ConfirmUpdatedRecipient)

@@ -30,13 +30,14 @@ from worlds import (
 from linera_invariants.predicates.mailboxes import closed_form
 from linera_invariants.registry import check_step
 from linera_invariants.views import consumed_messages
-from linera_reference.block import Receive, Request
+from linera_reference.block import Receive
 from linera_reference.chain import Mailbox, inbox_of
 from linera_reference.containers import Queue, Set
 from linera_reference.inbox import Inbox, remove
 from linera_reference.messages import Cursor
 from linera_reference.network import Deliver
 from linera_reference.rejections import Accepted
+from linera_reference.request import Request
 from linera_reference.rules import AnticipationRule
 
 

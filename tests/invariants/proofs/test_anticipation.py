@@ -24,7 +24,12 @@ MUTANTS = [
     ("CONSUMED-MESSAGES", "chain:put_inbox", "local.owing.insert(origin)", "local.owing"),
     ("CONSUMED-MESSAGES", "chain:put_inbox", "inbox.added, inbox.removed", "inbox.added, Queue()"),
     ("VOTES-OWE-NOTHING", "validator:handle_request", "check_not_anticipated(context, staged)", "pass"),
-    ("VOTES-OWE-NOTHING", "validator:handle_request", "evolve(chain.localized", "evolve(staged.chain.localized"),
+    (
+        "VOTES-OWE-NOTHING",
+        "validator:handle_request",
+        "evolve(local, pending=",
+        "evolve(staged.chain.localized, pending=",
+    ),
     ("VOTES-OWE-NOTHING", "execution:execute_block", "chain = consume_messages(chain, block)", "pass"),
     ("COMMIT-CONSUMES", "execution:execute_block", "chain = consume_messages(chain, block)", "pass"),
     ("COMMIT-CONSUMES", "execution:commit_block", "pending=None", "pending=chain.localized.pending"),

@@ -1,25 +1,27 @@
 """Every step of generated runs is a step of the abstract network; broken variants and broken abstractions are seen."""
 
 import os
+from typing import Any
 
 import pytest
 import z3
 from attrs import evolve
 from support import IDEAL, network, signer, validators
 
-from linera_invariants.driver import Driver, Step
+from linera_invariants.driver import Driver, Step, at_once
 from linera_invariants.machines import MACHINES, explore
 from linera_invariants.machines.base import Session, Violated
 from linera_invariants.mutation import applied, broken
 from linera_invariants.proofs import correspondence
-from linera_invariants.proofs.correspondence import NAMES, Facts, abstract_network, misfit
+from linera_invariants.proofs.correspondence import NAMES, Facts, abstract_network, misfit, name_of
 from linera_reference.application import transfer
 from linera_reference.block import CloseChain, Execute, OpenChain
-from linera_reference.certificate import sign_vote
+from linera_reference.certificate import Kind, Vote, sign_vote
 from linera_reference.containers import Set
 from linera_reference.network import Deliver, World, initial_world
 from linera_reference.outbox import UpdateRecipient
 from linera_reference.rejections import Accepted, Reason, Rejected
+from linera_reference.rounds import FIRST_ROUND
 from linera_reference.validator import chain_of, payload_of, put_chain
 
 EXAMPLES = 40 if os.environ.get("HYPOTHESIS_PROFILE", "dev") == "ci" else 4
@@ -50,15 +52,16 @@ def watch(name: str, examples: int) -> Session:
 
 def abstract_name(step: Step) -> str:
     action = step.action
-    return NAMES.get(type(action.item) if isinstance(action, Deliver) else type(action), "other")
+    return name_of(action.item if isinstance(action, Deliver) else action) or "other"
 
 
-@pytest.mark.parametrize("name", ["single-chain", "whole-network"])
+@pytest.mark.parametrize("name", ["single-chain", "several-owners", "whole-network"])
 def test_generated_runs_are_runs_of_the_abstract_network(name: str) -> None:
     session = watch(name, EXAMPLES * (1 if name == "whole-network" else 2))
     assert session.failure is None
     assert session.coverage["handle a request"] > EXAMPLES < session.coverage["handle a certificate"]
-    assert session.coverage["handle messages"] > 0 or name == "single-chain"
+    assert session.coverage["handle messages"] > 0 or name != "whole-network"
+    assert session.coverage["handle a validated certificate"] > 0 or name == "single-chain"
     assert session.coverage.total() > 50 * EXAMPLES
 
 
@@ -80,20 +83,30 @@ def test_broken_variants_leave_the_abstract_network(variant: str, action: str) -
 # --- one short run, step by step ---------------------------------------------------------------------------------
 
 Taken = tuple[World, Step, World]
-NETWORK = network(byzantine=(3,))
+NETWORK = network(byzantine=(3,), owners=("alice", "bob", ("alice", "bob")))
 
 
 def short_run() -> list[Taken]:
-    """Alice opens a chain and pays; Bob gets it; Alice's first validator archives what she closed."""
+    """Alice opens a chain and pays; Bob gets it; validators archive what she closed, after a crash.
+
+    On a chain that both own, Bob goes on with what Alice did not finish, and validates it again.
+    """
     taken: list[Taken] = []
     driver = Driver(NETWORK, initial_world(NETWORK), complicit=True, observe=lambda *step: taken.append(step))
     alice = driver.client("alice", signer("alice"))
     child = (0, 0)
     opens = OpenChain(child, signer("bob").public_key)
+    bob = driver.client("bob", signer("bob"))
     driver.extend(alice, (0,), (opens, Execute(transfer((1,), 2)), CloseChain()))
     for key in driver.online():
         driver.resend(key, (0,))
+        driver.act(correspondence.Restart(key))
         driver.act(correspondence.ArchiveChain(key, (0,)))
+    (request,) = driver.propose(alice, (2,), (Execute(transfer((1,), 3)),)).outputs
+    lock = at_once(driver.gathering(alice, (2,), request))
+    for key in driver.online()[:2]:
+        driver.deliver(key, lock)
+    driver.extend(bob, (2,), (Execute(transfer((0,), 4)),))
     return taken
 
 
@@ -117,8 +130,8 @@ def test_the_short_run_has_every_action_and_fits() -> None:
 def test_the_facts_do_not_contradict_each_other(name: str) -> None:
     before, step, after = steps(name)[0]
     facts = Facts(NETWORK, before, after)
-    item, place = correspondence.about(step.action)
-    facts.tell(abstract_network()[0], item, *place)
+    item, key, chains = correspondence.about(step.action, before)
+    facts.tell(abstract_network()[0], item, key, chains[0])
     assert not facts.follows(z3.BoolVal(False))
 
 
@@ -190,7 +203,37 @@ def test_a_vote_for_something_else_is_seen() -> None:
     pending = chain_of(after.validators[mine.public_key], (0,)).localized.pending
     vote = sign_vote(IDEAL, mine, payload_of(NETWORK.context, evolve(pending, messages=())))
     forged = evolve(after, votes=after.votes.insert(vote))
-    assert misfit(NETWORK, before, step, forged) == "a vote was cast for what is not pending"
+    assert misfit(NETWORK, before, step, forged) == "a vote was cast that was not answered"
+    both = evolve(step, outcome=evolve(step.outcome, outputs=(*step.outcome.outputs, vote)))
+    assert misfit(NETWORK, before, both, forged) == "a step was answered with two votes"
+    answered = evolve(step, outcome=evolve(step.outcome, outputs=(vote,)))
+    problem = misfit(NETWORK, before, answered, evolve(after, votes=before.votes.insert(vote)))
+    assert problem is not None
+    assert problem.startswith("it is no step 'handle a request'")
+
+
+@pytest.mark.parametrize("name", ["handle a request", "handle a validated certificate"])
+@pytest.mark.parametrize("change", [{"kind": Kind.VALIDATED}, {"kind": Kind.CONFIRMED}, {"round": 7}])
+def test_a_vote_of_another_kind_or_round_is_seen(name: str, change: dict[str, Any]) -> None:
+    for before, step, after in steps(name):
+        (answer,) = (vote for vote in step.outcome.outputs if isinstance(vote, Vote))
+        forged = evolve(answer, payload=evolve(answer.payload, **change))
+        found = misfit(NETWORK, before, evolve(step, outcome=evolve(step.outcome, outputs=(forged,))), after)
+        assert (found is None) == (forged == answer)
+
+
+def test_a_validator_that_forgets_in_a_crash_is_seen() -> None:
+    _, step, after = steps("handle a validated certificate")[0]
+    key, chain = step.action.validator, chain_of(after.validators[step.action.validator], (2,))
+    for forgetful in ({"pending": None}, {"rounds": FIRST_ROUND}):
+        amnesia = evolve(chain, localized=evolve(chain.localized, **forgetful))
+        restarted = evolve(
+            after, validators=after.validators.set(key, put_chain(after.validators[key], chain, amnesia))
+        )
+        crash = Step(correspondence.Restart(key), Accepted(restarted))
+        problem = misfit(NETWORK, after, crash, restarted)
+        assert problem is not None
+        assert problem.startswith("it is no step 'restart'")
 
 
 def test_sending_what_the_chain_does_not_keep_is_seen() -> None:

@@ -44,6 +44,9 @@ def values(kind: Any) -> Draw:
     if origin in (Union, UnionType):
         variants = [values(arg) for arg in args]
         return lambda random: random.choice(variants)(random)
+    if origin is tuple and args[-1] is not ...:
+        parts = [values(arg) for arg in args]
+        return lambda random: tuple(draw(random) for draw in parts)
     if origin in CONTAINERS:
         return CONTAINERS[origin](*(values(arg) for arg in args if arg is not ...))
     if kind in SIMPLE:
@@ -111,7 +114,16 @@ def named(functions: dict[str, tuple[str, ...]]) -> list[str]:
 LEAVES = named(
     {
         "certificate": ("check_signers",),
-        "certification": ("already_voted", "check_active", "check_kind", "check_proposer"),
+        "certification": (
+            "already_voted",
+            "check_active",
+            "check_kind",
+            "check_proposal",
+            "check_proposer",
+            "check_validated_kind",
+            "proposal_kind",
+            "standing_ballot",
+        ),
         "chain": ("activate", "is_closed"),
         "committee": ("is_quorum", "max_faulty", "quorum_threshold", "validity_threshold", "weight"),
         "execution": ("change_key", "close_chain", "extend_log"),
@@ -119,13 +131,15 @@ LEAVES = named(
         "inbox": ("add", "add_to_sets", "next_height_to_receive", "remove", "remove_from_sets"),
         "messages": ("heights_before", "successor"),
         "outbox": ("confirm", "count_down", "count_up", "schedule"),
+        "ownership": ("add_owner", "check_owner", "keys_of", "may_propose", "owns", "remove_owner"),
+        "rounds": ("accepted_before", "binding_lock", "current_round", "lock_after"),
         "validator": ("check_chaining", "genesis_chain"),
     }
 )
 
 SUMMARISED = named(
     {
-        "application": ("Token.execute_message", "Token.execute_operation", "Token.initial_state", "_read"),
+        "application": ("Token.execute_message", "Token.execute_operation", "Token.initial_state", "read"),
         "audit": (
             "audit_block",
             "audit_chain",
@@ -137,7 +151,6 @@ SUMMARISED = named(
             "own_places",
             "place_of",
         ),
-        "block": ("request_is_authentic",),
         "certificate": (
             "add_vote",
             "certified_payload",
@@ -146,13 +159,22 @@ SUMMARISED = named(
             "sign_vote",
             "vote_is_authentic",
         ),
-        "chain": ("confirm_messages", "hashed_state", "inbox_of", "owed_messages", "put_inbox", "schedule_messages"),
+        "chain": (
+            "confirm_messages",
+            "hashed_state",
+            "inbox_of",
+            "owed_messages",
+            "put_inbox",
+            "restart_chain",
+            "schedule_messages",
+        ),
         "client": ("collect", "is_reached", "measure", "next_transfer", "next_transfer_for_messages", "try_vote"),
         "committee": ("combined_weight", "make_committee"),
         "containers": ("Queue.split_before",),
         "crypto": ("verify",),
         "execution": (
             "apply_effect",
+            "change_owners",
             "check_not_anticipated",
             "commit_block",
             "consume_messages",
@@ -170,12 +192,15 @@ SUMMARISED = named(
         "network": ("initial_world",),
         "outbox": ("delivered_up_to",),
         "rejections": ("transition", "unwrap"),
+        "request": ("request_is_authentic",),
         "validator": (
             "archive_chain",
             "chain_of",
             "check_batch",
             "check_confirmed",
             "check_creation_proof",
+            "check_justification",
+            "check_validated",
             "create_chain",
             "cross_chain_requests",
             "execute_certified",
@@ -186,13 +211,17 @@ SUMMARISED = named(
             "handle_confirm_updated_recipient",
             "handle_request",
             "handle_update_recipient",
+            "handle_validated",
+            "is_next",
             "payload_of",
             "put_chain",
             "receive_block",
+            "restart",
             "select",
             "sent_messages",
             "target_of",
             "update_recipient",
+            "votes_of",
         ),
     }
 )

@@ -43,7 +43,7 @@ MUTANTS = [
     ("SCHEDULE-MESSAGES", "chain:schedule_messages", "is not before", "is before"),
     ("CONFIRM-MESSAGES", "chain:confirm_messages", "rest.queue.is_empty", "not rest.queue.is_empty"),
     ("DELIVERED-UP-TO", "outbox:delivered_up_to", "> height", ">= height"),
-    ("COMMIT-SENDS", "execution:commit_block", "outboxes=outboxes, ", ""),
+    ("COMMIT-SENDS", "execution:commit_block", "outboxes=outboxes,", ""),
     ("UPDATE-RECIPIENT", "validator:update_recipient", "chain.chain_id, recipient", "recipient, chain.chain_id"),
     ("SENT-MESSAGES", "validator:sent_messages", "message.recipient == recipient", "True"),
     ("CHECK-BATCH", "validator:check_batch", "block.height > last", "block.height >= last"),

@@ -16,6 +16,7 @@ from linera_invariants.mutation import applied, broken
 from linera_invariants.play import play_scenario
 from linera_invariants.registry import Violation
 from linera_invariants.scenarios import find_scenario, read_scenario, shipped_scenarios
+from linera_invariants.specdata import spec_root
 from linera_invariants.story import Remark, numbered, show_chain, tell, well_read_teller
 from linera_invariants.traces import read_trace, story_of, trace_of, write_trace
 from linera_invariants.traces.cells import FIELDS, fields_of
@@ -41,7 +42,7 @@ def test_every_shipped_scenario_has_a_trace_that_tells_its_story(tmp_path: Path)
         refused = sum(isinstance(step.outcome, Rejected) for step in run.driver.trace)
         assert sum("refusal" in step for step in steps(document)) == refused
         actions |= {step["action"] for step in steps(document)}
-    assert len(actions) == 9
+    assert len(actions) == 10
 
 
 def final_fields(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, str]]:
@@ -70,7 +71,7 @@ def test_following_the_changes_leads_to_the_state_at_the_end(name: str):
 
 
 def test_every_field_occurs():
-    names = ("01-tour", "05-closing", "06-lost-acknowledgement", "11-anticipation")
+    names = ("01-tour", "05-closing", "06-lost-acknowledgement", "11-anticipation", "22-restarts")
     found = {
         field["name"]
         for name in names
@@ -164,3 +165,42 @@ def test_a_failing_machine_leaves_a_trace(tmp_path: Path):
 
 def test_a_step_says_who_caused_it():
     assert steps(scenario("01-tour"))[0]["client"] == "alice"
+
+
+# --- Rounds -------------------------------------------------------------------------------------------------------
+
+
+def forgetful() -> dict[str, Any]:
+    """Return a run in which validators forget a lock when they restart."""
+    return read_trace(spec_root() / "traces" / "broken-lock-lost-on-restart.json")
+
+
+def test_steps_name_rounds_and_what_votes_are_for():
+    document = forgetful()
+    assert document["network"]["chains"] == [{"id": "0", "owner": "alice and bob"}]
+    assert not any(owner["equivocates"] for owner in document["network"]["owners"])
+    found = {(step["action"], step.get("round"), step.get("aim")) for step in steps(document)}
+    assert {
+        ("propose", 1, None),
+        ("vote", 1, "validate"),
+        ("certify", 0, "confirm"),
+        ("certify", 1, "validate"),
+    } <= found
+    (restart,) = (step for step in steps(document) if step["action"] == "restart")
+    assert restart["changes"] == [
+        {
+            "at": restart["at"],
+            "chain": "0",
+            "fields": [{"name": "locked", "before": "block 0 (a), validated in round 0", "after": ""}],
+        }
+    ]
+
+
+def test_a_proposal_names_the_round_of_its_justification():
+    document = read_trace(spec_root() / "traces" / "broken-justification-stale.json")
+    (proposal,) = (step for step in steps(document) if step["action"] == "propose" and "since" in step)
+    assert (proposal["round"], proposal["since"]) == (2, 0)
+
+
+def test_without_several_owners_there_are_no_rounds():
+    assert not any({"round", "aim", "since"} & set(step) for step in steps(scenario("01-tour")))

@@ -11,7 +11,8 @@ import pytest
 from runs import attack, hostile, scenario
 
 from linera_invariants.scenarios import shipped_scenarios
-from linera_invariants.traces import svg_of
+from linera_invariants.specdata import spec_root
+from linera_invariants.traces import read_trace, svg_of
 from linera_invariants.traces.lanes import lanes_of
 from linera_invariants.traces.picture import picture_of
 from linera_invariants.traces.words import clipped, lines_of, width_of
@@ -181,3 +182,20 @@ def test_heads_do_not_overlap():
                 extents.append((place, middle - width / 2, middle + width / 2))
         for (y, _, end), (other, start, _) in pairwise(sorted(extents)):
             assert other - y >= 11 or (other == y and start >= end), (name, y, other)
+
+
+def test_rounds_locks_and_restarts_are_drawn():
+    document = read_trace(spec_root() / "traces" / "broken-lock-lost-on-restart.json")
+    picture = picture_of(document)
+    kinds = {"request": {"vote", "open"}, "certificate": {"vote", "lock"}, "restart": {"upkeep"}}
+    for step in steps(document):
+        marks = [part for part in picture.row(step) if "mark" in classes(part)]
+        if step["action"] in kinds:
+            (mark,) = marks
+            assert kinds[step["action"]] <= classes(mark)
+            assert picture.lanes.items[int(mark.get("data-lane", ""))].head == step["at"]
+        labels = [text.text for mark in marks for text in mark.iter("text")]
+        if "round" in step and labels:
+            assert all(str(label).endswith(f"·{step['round']}") for label in labels)
+    words = {part.text for part in drawn(document).iter(f"{SVG}text") if "words" in classes(part)}
+    assert {"validated", "locked, vote to confirm", "restarts"} <= words

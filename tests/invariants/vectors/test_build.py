@@ -17,6 +17,7 @@ from commands import Command, runner
 
 from linera_invariants.clauses import load_spec
 from linera_invariants.inputs import check_schema, part_validator
+from linera_invariants.mutation import applied, edit
 from linera_invariants.vectors import build as building
 from linera_invariants.vectors import shipping
 from linera_invariants.vectors.build import MAX_BYTES, build, explained_flags, vectors_of
@@ -29,7 +30,7 @@ from linera_invariants.vectors.shipping import differing, shipped_files
 from linera_invariants.vectors.table import OPERATIONS
 from linera_reference.rejections import Reason
 
-CHEAP = ("identifiers", "hashing", "certificates")
+CHEAP = ("identifiers", "hashing", "certificates", "encoding", "round-rules")
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +185,23 @@ def test_another_result_fails(monkeypatch: pytest.MonkeyPatch):
     one_case(monkeypatch, gives=True)
     with pytest.raises(CaseError, match="identifiers/is-identifier-empty: expected True"):
         vectors_of("identifiers")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("first.wanted == second.asset and ", ""),
+        (" and second.wanted == first.asset", ""),
+        (" and second.wanted", " or second.wanted"),
+        ("first.wanted == second.asset", "first.wanted.token == second.asset.token"),
+        ("first.wanted == second.asset", "first.wanted.amount == second.asset.amount"),
+        ("second.wanted == first.asset", "second.wanted.token == first.asset.token"),
+        ("second.wanted == first.asset", "second.wanted.amount == first.asset.amount"),
+    ],
+)
+def test_a_swap_that_overlooks_a_term_fails(old: str, new: str):
+    with applied(edit("swap:payments", old, new)), pytest.raises(CaseError, match="swap/execute-terms-"):
+        vectors_of("swap")
 
 
 def test_a_name_twice_fails(monkeypatch: pytest.MonkeyPatch):

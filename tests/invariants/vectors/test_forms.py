@@ -12,7 +12,7 @@ from strategies import of
 from support import examples
 
 from linera_invariants.inputs import part_validator
-from linera_invariants.vectors.forms import FormError, digest_of, form_of, plain, text_of, value_of
+from linera_invariants.vectors.forms import FormError, digest_of, form_of, plain, schema_of, text_of, value_of
 from linera_invariants.vectors.table import OPERATIONS
 from linera_invariants.vectors.types import TYPES
 from linera_reference.block import Block, CloseChain, OpenChain
@@ -20,6 +20,7 @@ from linera_reference.containers import Log, Queue, Set
 from linera_reference.inbox import Inbox
 from linera_reference.messages import Cursor
 from linera_reference.notation import MAX_U128
+from linera_reference.ownership import Owner, Owners
 from linera_reference.rejections import Reason
 
 WITHOUT_APPLICATION = sorted(TYPES)
@@ -76,6 +77,16 @@ def test_tags_tell_records_apart():
     assert plain((1, b"\1", None, True, Reason.ARITHMETIC)) == ["1", "01", None, True, "ARITHMETIC"]
 
 
+def test_bytes_beside_records_stay_as_they_are():
+    key, several = bytes(32), Owners(Set(Map({bytes(32): True})))
+    forms = {None: None, key: key.hex(), several: {"Owners": {"keys": [key.hex()]}}}
+    for value, form in forms.items():
+        assert form_of(Owner | None, value) == form
+        assert value_of(Owner | None, form) == value
+    schema = schema_of(Owner | None)["oneOf"]
+    assert [kind.get("type") for kind in schema] == ["object", "string", "null"]
+
+
 CURSOR = {"height": "0", "index": "0"}
 
 
@@ -101,6 +112,9 @@ CURSOR = {"height": "0", "index": "0"}
         (tuple[int, bytes], ["0"], "expected 2 items, found 1"),
         (OpenChain | CloseChain, {"Receive": {}}, "one key of OpenChain, CloseChain"),
         (OpenChain | CloseChain, {"CloseChain": {}, "OpenChain": {}}, "one key of OpenChain, CloseChain"),
+        (Owner, None, "bytes in lower-case hexadecimal or an object with one key of Owners"),
+        (Owner, {"Key": "00"}, "bytes in lower-case hexadecimal or an object with one key of Owners"),
+        (Owner, "0", "bytes in lower-case hexadecimal"),
         (Map[int, int], [["1", "2"], ["1", "3"]], "each key once"),
         (Log[int], {"length": "1", "items": [["1", "0"]]}, "indices below it"),
         (Log[int], {"length": str(1 << 40), "items": []}, "a length of at most"),

@@ -188,7 +188,7 @@ def test_the_run_of_a_machine_ends_at_the_goal_and_is_small():
 
 
 def test_only_machines_over_the_network_are_recorded():
-    assert set(RECORDABLE) == {"outbox-delivery", "single-chain", "whole-network"}
+    assert set(RECORDABLE) == {"outbox-delivery", "several-owners", "single-chain", "whole-network"}
     assert not hasattr(NetworkMachine.session, "goal")
 
 
@@ -197,7 +197,7 @@ def test_only_machines_over_the_network_are_recorded():
     [
         (
             ("machine", "ordered-inbox", "x"),
-            "machine ordered-inbox: expected one of outbox-delivery, single-chain, whole-network",
+            "machine ordered-inbox: expected one of outbox-delivery, single-chain, several-owners, whole-network",
         ),
         (("machine", "single-chain", None), "--goal: expected a place that the machine counts"),
         (("machine", "single-chain", "block comitted"), "such as 'block committed'"),

@@ -34,15 +34,18 @@ from .chain import (
     CERTIFICATES,
     CURSORS,
     MESSAGES,
+    OWNER,
     REQUESTS,
+    SOME_OWNER,
+    WORDS,
     any_chain,
     any_context,
-    any_signer,
-    opened,
+    owned,
     part_of,
+    terms_of,
 )
 from .execution import RECEIVED, RECEIVED_AT, executor, may_reject, received_messages, sort_by_origin
-from .handlers import check_confirmed, requests_of, schedule_messages
+from .handlers import Key, Restricting, check_confirmed, proposal_checks, requests_of, schedule_messages
 from .inbox import History, is_listed, queues_of, unknown_inbox
 
 # --- Inboxes told by their history -------------------------------------------------------------------------------
@@ -159,9 +162,9 @@ class Looked:
         return conj(comes_from == self.origin, AMONG(block, count, self.message))
 
 
-def any_told_chain() -> Chain:
+def any_told_chain(owner: Codec = SOME_OWNER) -> Chain:
     """Return an arbitrary chain whose inboxes have histories."""
-    return retold(opened(any_chain()))
+    return retold(owned(any_chain(), owner))
 
 
 def retold(chain: Chain) -> Chain:
@@ -301,7 +304,7 @@ def votes(given: Given) -> Iterator[Query]:
     for rule in AnticipationRule:
 
         def run(rule: AnticipationRule = rule) -> None:
-            looked, chain = Looked.anywhere(), any_told_chain()
+            looked, chain = Looked.anywhere(), any_told_chain(OWNER)
             whole = z3.BoolVal(rule is AnticipationRule.WHOLE_INBOX)
             request = unknown(REQUESTS, "request")
             request = evolve(request, block=evolve(request.block, chain_id=chain.chain_id))
@@ -317,19 +320,20 @@ def votes(given: Given) -> Iterator[Query]:
 
             handler = with_callees(
                 handle_request,
+                **proposal_checks(given),
                 execute_block=executing(given, looked),
                 check_not_anticipated=check,
                 cross_chain_requests=requests_of,
             )
-            context = any_context(rules=Rules(anticipation=rule))
-            outcome = attempt(handler, context, chain, request, any_signer())
+            context = any_context(Restricting(given), rules=Rules(anticipation=rule))
+            outcome = attempt(handler, context, chain, request, Key.perhaps())
             if isinstance(outcome, Rejected):
                 return
-            pending, after = chain.localized.pending, outcome.state.localized
-            again = z3.BoolVal(pending is not None and after.pending is pending)
+            after = outcome.state.localized
+            again = z3.BoolVal(outcome.state is chain)
             claim("the contract", said("VOTES-OWE-NOTHING", whole, again, looked.at(chain), consumes))
             claim("the inboxes stay", after.mailboxes is chain.localized.mailboxes)
-            claim("the vote is for the block", BLOCKS.pack(after.pending.block) == value)
+            claim("the vote is for the block", WORDS.block_of(terms_of(outcome.state).pending.value) == value)
 
         yield from lifted(rule.name, run)
 

@@ -10,7 +10,7 @@ import z3
 from attrs import evolve, fields, frozen
 
 from linera_invariants.proofs.cells import CellTerms, Words, commits
-from linera_invariants.proofs.codecs import BYTES, CHAIN_IDS, Codec, atoms, optional, unknown, unpacked
+from linera_invariants.proofs.codecs import BYTES, CHAIN_IDS, Codec, atoms, unknown, unpacked
 from linera_invariants.proofs.lifted import lifted, with_callees
 from linera_invariants.proofs.lists import Induction, SList, unknown_list
 from linera_invariants.proofs.queries import Query
@@ -46,6 +46,7 @@ from linera_reference.inbox import Inbox
 from linera_reference.messages import Cursor, Message, OutgoingMessage
 from linera_reference.notation import MAX_U64
 from linera_reference.rejections import Reason, Rejected
+from linera_reference.rounds import FIRST_ROUND
 from linera_reference.validator import GenesisChain, check_creation_proof, execute_certified
 
 from .anticipation import BOXES, Looked, Told, add, any_told_chain, executing, gains, retold
@@ -61,12 +62,14 @@ from .chain import (
     MESSAGES,
     OUTGOING,
     REST,
+    SOME_OWNER,
     STATES,
     WORDS,
     Rest,
     SMessages,
     any_chain,
     any_context,
+    owned,
     part_of,
     terms_of,
 )
@@ -105,10 +108,8 @@ def audits_block(
 
 def auditor_chain(name: str = "chain") -> Chain:
     """Return an arbitrary chain of an auditor, who never votes."""
-    chain = any_chain(name)
-    owner = optional(BYTES).unpack(term(chain.consistent.owner))
-    part, local = evolve(chain.consistent, owner=owner), evolve(chain.localized, pending=None)
-    chain = Chain(chain.chain_id, part, local)
+    chain = owned(any_chain(name))
+    chain = evolve(chain, localized=evolve(chain.localized, pending=None, rounds=FIRST_ROUND))
     assume(is_counted(chain))
     return chain
 
@@ -329,7 +330,7 @@ def beginnings(given: Given) -> Iterator[Query]:
 
     def run() -> None:
         context, chain_id = any_context(Application(given)), unknown(CHAIN_IDS, "chain_id")
-        genesis = GenesisChain(unknown(CHAIN_IDS, "configured"), unknown(BYTES, "owner"), unknown(STATES, "state"))
+        genesis = GenesisChain(unknown(CHAIN_IDS, "configured"), unknown(SOME_OWNER, "owner"), unknown(STATES, "state"))
         certificate, in_genesis = unknown(CERTIFICATES, "certificate"), decide(z3.Bool("in_genesis"))
         proved, first_owner = z3.Bool("proved"), z3.Const("first_owner", BYTES.sort)
 

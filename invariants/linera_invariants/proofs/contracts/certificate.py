@@ -35,7 +35,7 @@ from linera_reference.crypto import Signer
 from linera_reference.notation import MAX_U32, evolve
 from linera_reference.rejections import Reason, Rejected, require
 from linera_reference.rules import REVISION_H, QuorumRule
-from linera_reference.validator import check_confirmed, payload_of
+from linera_reference.validator import check_confirmed, check_validated, payload_of
 
 from .committee import NOBODY, SETS, VALIDATORS, insert, right, the_committee, weight_of
 
@@ -91,19 +91,24 @@ def hash_injective(one: Any, other: Any) -> z3.BoolRef:
 
 
 @formula("PAYLOAD-OF")
-def is_payload_of(value: Any, executed: Any) -> z3.BoolRef:
-    """The payload says Confirmed, the hash of the block and round 0."""
-    return value == payload(Kind.CONFIRMED, hash_of(executed), z3.IntVal(0))
+def is_payload_of(value: Any, executed: Any, kind: Kind, round: Any) -> z3.BoolRef:
+    """The payload says the kind, the hash of the block and the round."""
+    says: z3.BoolRef = value == payload(kind, hash_of(executed), round)
+    return says
 
 
 @proof("PAYLOAD-OF")
 def payload_of_vote(_: Given) -> Iterator[Query]:
-    """Run the rule, and the one that signs, on an arbitrary block."""
+    """Run the rule, and the one that signs, on an arbitrary block, kind and round."""
 
     def run() -> None:
         executed, key, secret = (unknown(codec, name) for codec, name in _VOTING)
-        value = attempt(payload_of, the_context(), executed)
-        claim("confirmed in round 0", said("PAYLOAD-OF", PAYLOADS.pack(value), executed.term))
+        kind, round = unknown(_KINDS, "kind"), unknown(_ROUNDS, "round")
+        once = PAYLOADS.pack(attempt(payload_of, the_context(), executed))
+        confirmed = payload(Kind.CONFIRMED, hash_of(executed.term), z3.IntVal(0))
+        claim("confirmed in round 0, if nothing else is said", once == confirmed)
+        value = attempt(payload_of, the_context(), executed, kind, round)
+        claim("of the kind and round", said("PAYLOAD-OF", PAYLOADS.pack(value), executed.term, kind, round.term))
         vote = attempt(sign_vote, the_context().scheme, Signer(key, secret), value)
         signature = signature_of(secret.term, PAYLOADS.pack(vote.payload))
         claim("signed by the signer", z3.And(term(vote.validator) == key.term, term(vote.signature) == signature))
@@ -319,33 +324,57 @@ def confirmed(place: Any, n: Any, executed: Any, round: Any) -> z3.BoolRef:
     return accepted_certificate(place, n, payload(Kind.CONFIRMED, hash_of(executed), round))
 
 
+@formula("CHECK-VALIDATED")
+def validated(place: Any, n: Any, executed: Any, round: Any) -> z3.BoolRef:
+    """An accepted certificate of n signatures validates an executed block in some round."""
+    return accepted_certificate(place, n, payload(Kind.VALIDATED, hash_of(executed), round))
+
+
 @proof("CHECK-CONFIRMED")
 def confirmed_certificates(given: Given) -> Iterator[Query]:
     """Run the check on an arbitrary certificate, with the contract of ``check_certificate``."""
 
     def run() -> None:
-        votes = any_votes()
-        certificate = any_certificate(votes)
-
-        def check(scheme: Any, committee: Any, checked: Certificate, rule: QuorumRule) -> SAtom:
-            own = (context.scheme, context.committee, context.rules.quorum)
-            claim("by the rules of the context", (scheme, committee, rule) == own)
-            require(bool(unknown(BOOLEANS, "accepted")), Reason.INVALID_SIGNATURE)
-            assume(given("CHECK-CERTIFICATE", ANY, votes.length, what_is_signed(checked)))
-            return SAtom(hash_of(term(checked.executed)))
-
-        context = the_context()
-        outcome = attempt(with_callees(check_confirmed, check_certificate=check), context, certificate)
-        if isinstance(outcome, Rejected):
-            other = certificate.kind is not Kind.CONFIRMED
-            claim("kind first", other == (outcome.reason is Reason.UNEXPECTED_CERTIFICATE_KIND))
-            claim("the kind is shown", outcome.detail is (certificate.kind if other else None))
-        else:
-            executed, round = term(certificate.executed), term(certificate.round)
-            claim("a confirmed block", said("CHECK-CONFIRMED", ANY, votes.length, executed, round))
+        certificate, executed, outcome = checked(given, check_confirmed, Kind.CONFIRMED)
+        if not isinstance(outcome, Rejected):
+            n, round = certificate.signatures.length, term(certificate.round)
+            claim("a confirmed block", said("CHECK-CONFIRMED", ANY, n, executed, round))
             claim("the hash of the block", term(outcome) == hash_of(executed))
 
     yield from lifted("check a confirmed certificate", run)
+
+
+@proof("CHECK-VALIDATED")
+def validated_certificates(given: Given) -> Iterator[Query]:
+    """Run the check on an arbitrary certificate, with the contract of ``check_certificate``."""
+
+    def run() -> None:
+        certificate, executed, outcome = checked(given, check_validated, Kind.VALIDATED)
+        if not isinstance(outcome, Rejected):
+            n, round = certificate.signatures.length, term(certificate.round)
+            claim("a validated block", said("CHECK-VALIDATED", ANY, n, executed, round))
+
+    yield from lifted("check a validated certificate", run)
+
+
+def checked(given: Given, rule: Callable[..., Any], kind: Kind) -> tuple[Any, z3.ExprRef, Any]:
+    """Check an arbitrary certificate; return it, its executed block, and how the check ends: by its kind first."""
+    votes, context = any_votes(), the_context()
+    certificate = any_certificate(votes)
+
+    def check(scheme: Any, committee: Any, checked: Certificate, rule: QuorumRule) -> SAtom:
+        own = (context.scheme, context.committee, context.rules.quorum)
+        claim("by the rules of the context", (scheme, committee, rule) == own)
+        require(bool(unknown(BOOLEANS, "accepted")), Reason.INVALID_SIGNATURE)
+        assume(given("CHECK-CERTIFICATE", ANY, votes.length, what_is_signed(checked)))
+        return SAtom(hash_of(term(checked.executed)))
+
+    outcome = attempt(with_callees(rule, check_certificate=check), context, certificate)
+    if isinstance(outcome, Rejected):
+        other = certificate.kind is not kind
+        claim("kind first", other == (outcome.reason is Reason.UNEXPECTED_CERTIFICATE_KIND))
+        claim("the kind is shown", outcome.detail is (certificate.kind if other else None))
+    return certificate, term(certificate.executed), outcome
 
 
 def the_context() -> Context:

@@ -1,31 +1,58 @@
 """Leaf rules: who may propose, on top of what, when a validator votes, and what it then signs."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
+import attrs
 import z3
-from attrs import frozen
+from attrs import evolve, frozen
 
-from linera_invariants.proofs.codecs import BOOLEANS, BYTES, numbers, optional, unknown
+from linera_invariants.proofs.codecs import BOOLEANS, optional, unknown
 from linera_invariants.proofs.lifted import lifted
 from linera_invariants.proofs.queries import Query
 from linera_invariants.proofs.symbolic import Symbolic, attempt, claim, conj, reach, term
 from linera_invariants.proofs.theorems import Given, proof
-from linera_reference.certification import already_voted, check_active, check_proposer
-from linera_reference.notation import MAX_U32, MAX_U64
+from linera_reference.certification import already_voted, check_active
+from linera_reference.notation import MAX_U64
 from linera_reference.rejections import Reason, Rejected
 from linera_reference.validator import check_chaining
 
-from .chain import BLOCKS, EXECUTED, HASHES, HEIGHTS
+from .chain import (
+    BLOCKS,
+    EXECUTED,
+    HASHES,
+    HEIGHTS,
+    LOCK,
+    OWNERS,
+    PENDING,
+    REQUESTS,
+    SOME_OWNER,
+    VOTED,
+    as_a_whole,
+    opened,
+)
 
-ROUNDS = numbers(0, MAX_U32)
+TERMS: Final = (Symbolic, z3.ExprRef, int)
 
 
-def same_detail(found: Any, expected: Any) -> z3.BoolRef:
-    """Say that a rejection comes with the data that it should."""
-    if isinstance(found, Symbolic) and isinstance(expected, Symbolic):
-        return term(found) == term(expected)
-    return z3.BoolVal(found is expected)
+def same(one: Any, other: Any) -> z3.BoolRef:
+    """Say that two values are equal, field by field."""
+    if one is other:
+        return z3.BoolVal(True)
+    if isinstance(one, Symbolic) or isinstance(other, Symbolic):
+        comparable = all(isinstance(value, TERMS) for value in (one, other))
+        same_sort = comparable and term(one).sort() == term(other).sort()
+        return term(one) == term(other) if same_sort else z3.BoolVal(False)
+    if type(one) is not type(other):
+        return z3.BoolVal(False)
+    if isinstance(one, tuple):
+        parts = [same(a, b) for a, b in zip(one, other, strict=True)] if len(one) == len(other) else [z3.BoolVal(False)]
+        return conj(*parts)
+    if isinstance(one, z3.ExprRef):
+        return one == other
+    if attrs.has(type(one)):
+        return conj(*(same(getattr(one, f.name), getattr(other, f.name)) for f in attrs.fields(type(one))))
+    return z3.BoolVal(bool(one == other))
 
 
 @frozen
@@ -48,7 +75,7 @@ def column(outcome: Any, *guards: Guard) -> None:
         place = reasons.index(outcome.reason)
         reach(f"rejects with {outcome.reason.name}")
         claim("rejects for the first guard that fails", conj(*conditions[:place], z3.Not(conditions[place])))
-        claim("with its detail", same_detail(outcome.detail, guards[place].detail))
+        claim("with its detail", same(outcome.detail, guards[place].detail))
 
 
 def _lifted(rule: Callable[..., Any], run: Callable[[], None]) -> Iterator[Query]:
@@ -60,23 +87,11 @@ def the_chain_is_active(_: Given) -> Iterator[Query]:
     """Run ``check_active`` on an arbitrary owner."""
 
     def run() -> None:
-        created, owner = unknown(BOOLEANS, "created"), unknown(optional(BYTES), "owner")
+        created, owner = unknown(BOOLEANS, "created"), opened(SOME_OWNER, unknown(OWNERS, "owner"))
         outcome = attempt(check_active, created, owner)
         column(outcome, Guard(Reason.INACTIVE_CHAIN, created), Guard(Reason.CHAIN_CLOSED, owner is not None))
 
     yield from _lifted(check_active, run)
-
-
-@proof("PROPOSER")
-def the_owner_proposes(_: Given) -> Iterator[Query]:
-    """Run ``check_proposer`` on an arbitrary owner and proposer."""
-
-    def run() -> None:
-        owner, proposer = unknown(optional(BYTES), "owner"), unknown(BYTES, "proposer")
-        is_owner = z3.BoolVal(False) if owner is None else owner.term == proposer.term
-        column(attempt(check_proposer, owner, proposer), Guard(Reason.INVALID_OWNER, is_owner, proposer))
-
-    yield from _lifted(check_proposer, run)
 
 
 @proof("CHAINING")
@@ -101,13 +116,14 @@ def one_block_per_height(_: Given) -> Iterator[Query]:
     """Run ``already_voted`` on an arbitrary pending block and proposal."""
 
     def run() -> None:
-        pending, block = unknown(optional(EXECUTED), "pending"), unknown(BLOCKS, "block")
-        round_ = unknown(ROUNDS, "round")
-        voted = attempt(already_voted, pending, block, round_)
-        same = True if pending is None else BLOCKS.pack(pending.block) == BLOCKS.pack(block)
+        pending, request = opened(VOTED, unknown(PENDING, "pending")), as_a_whole(unknown(REQUESTS, "request"))
+        request = evolve(request, justification=opened(LOCK, request.justification))
+        voted = attempt(already_voted, pending, request)
+        same = True if pending is None else BLOCKS.pack(pending.block) == BLOCKS.pack(request.block)
+        first = conj(term(request.round) == 0, z3.BoolVal(request.justification is None))
         column(
             voted,
-            Guard(Reason.INVALID_BLOCK_PROPOSAL, round_.term == 0, round_),
+            Guard(Reason.INVALID_BLOCK_PROPOSAL, first, request.round),
             Guard(Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, same, None if pending is None else pending.block),
         )
         if not isinstance(voted, Rejected):

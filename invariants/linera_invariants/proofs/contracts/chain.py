@@ -6,21 +6,24 @@ signing and verifying are functions of what they are given, and nothing else is 
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from inspect import currentframe
 from typing import Any, Final
 
 import attrs
 import z3
 from attrs import evolve, frozen
 
-from linera_invariants.proofs.cells import CellTerms, CreationWords, Option, Words
+from linera_invariants.proofs.cells import CellTerms, CertificateTerms, CreationWords, Option, RequestTerms, Words
 from linera_invariants.proofs.codecs import (
     BOOLEANS,
     BYTES,
     CHAIN_IDS,
     INTEGERS,
     Codec,
+    alternatives,
     atoms,
     joined,
+    members,
     numbers,
     optional,
     records,
@@ -31,6 +34,7 @@ from linera_invariants.proofs.symbolic import (
     OutsideSubsetError,
     SAtom,
     SBool,
+    SInt,
     Symbolic,
     assume,
     conj,
@@ -39,15 +43,18 @@ from linera_invariants.proofs.symbolic import (
     term,
 )
 from linera_invariants.proofs.twins import SLog, SMap, SQueue, SSet
-from linera_reference.block import Block, BlockAndRound, ExecutedBlock, Request
-from linera_reference.certificate import Certificate, VotePayload
+from linera_reference.block import Block, ExecutedBlock
+from linera_reference.certificate import Certificate, Kind, VotePayload
 from linera_reference.chain import Chain, ChainState, Consistent, Localized, Mailbox
 from linera_reference.containers import Queue
 from linera_reference.context import Context
 from linera_reference.crypto import Signer
 from linera_reference.messages import Cursor, Message, OutgoingMessage
-from linera_reference.notation import MAX_U64, PublicKey, u64
+from linera_reference.notation import MAX_U64, u64
 from linera_reference.outbox import Outbox
+from linera_reference.ownership import Owner, Owners
+from linera_reference.request import BlockAndRound, Request
+from linera_reference.rounds import Rounds
 from linera_reference.rules import BASELINE, Rules
 
 # --- Codecs ------------------------------------------------------------------------------------------------------
@@ -121,6 +128,18 @@ def queues(items: Codec) -> Codec:
     )
 
 
+def unseen() -> Any:
+    """Return a class that no rule of the core may ask for: it does not say what a sealed value is inside."""
+
+    def ask(value: Any) -> type:
+        caller: Any = currentframe().f_back  # type: ignore[union-attr]
+        if caller.f_globals.get("__name__", "").startswith("linera_reference."):
+            raise OutsideSubsetError("the type of a sealed value was asked for: open it")
+        return type(value)
+
+    return property(ask)
+
+
 class SOptional(Symbolic):
     """⊥ or a value that is compared and passed on as a whole, so that no path forks on which of the two it is.
 
@@ -129,6 +148,7 @@ class SOptional(Symbolic):
 
     __slots__ = ()
     __hash__ = None
+    __class__ = unseen()
 
     def __eq__(self, other: object) -> Any:
         """Compare with ⊥, a value, or another optional."""
@@ -155,13 +175,38 @@ def sealed(inner: Codec) -> Codec:
     """Optionals that are passed on as they are."""
     whole = optional(inner)
     return evolve(
-        whole, unpack=SOptional, pack=lambda value: value.term if isinstance(value, SOptional) else whole.pack(value)
+        whole, unpack=SOptional, pack=lambda value: value.term if type(value) is SOptional else whole.pack(value)
     )
+
+
+@cache
+def sets(items: Codec) -> Codec:
+    """Sets of any size, each as one term."""
+    sort = z3.ArraySort(items.sort, z3.BoolSort())
+    return Codec(sort, lambda found: found.array, partial(SSet, items), lambda _: z3.BoolVal(True))
+
+
+class SOwner(SAtom):
+    """An owner of which only is known that there is one: neither its key nor its keys."""
+
+    __slots__ = ()
+    __hash__ = None
+    __class__ = unseen()
+
+
+def _owner() -> Codec:
+    """Return the codec of an owner: a key, or any set of keys."""
+    opened = alternatives("Owner", ("bytes", SAtom, BYTES), ("Owners", Owners, records(Owners, ("keys", KEY_SETS))))
+    return evolve(opened, pack=lambda owner: owner.term if type(owner) is SOwner else opened.pack(owner))
 
 
 HEIGHTS: Final = numbers(0, MAX_U64)
 HASHES: Final = sealed(BYTES)
-OWNERS: Final = sealed(BYTES)
+KEY_SETS: Final = sets(BYTES)
+OWNER: Final = _owner()
+SOME_OWNER: Final = evolve(OWNER, unpack=SOwner)
+OWNERS: Final = sealed(OWNER)
+CHOICES: Final = sealed(KEY_SETS)
 STATES: Final = sealed(atoms("State"))
 CURSORS: Final = records(Cursor)
 MESSAGES: Final = records(Message, ("content", atoms("Content")))
@@ -210,8 +255,12 @@ MESSAGES_IN: Final = z3.Function("messages_in", _MESSAGES.sort, z3.IntSort())
 ONE_MESSAGE: Final = z3.Function("one_message", OUTGOING.sort, _MESSAGES.sort)
 NO_MESSAGES: Final = z3.Const("no_messages", _MESSAGES.sort)
 EXECUTED: Final = records(ExecutedBlock, ("block", BLOCKS), ("messages", MESSAGE_LISTS))
-REQUESTS: Final = records(Request, ("block", BLOCKS))
-CERTIFICATES: Final = records(Certificate, ("executed", EXECUTED), ("signatures", atoms("Signatures")))
+KINDS: Final = evolve(members(Kind), unpack=SAtom)
+"""Kinds that are only passed on."""
+CERTIFICATES: Final = records(Certificate, ("executed", EXECUTED), ("signatures", atoms("Signatures")), ("kind", KINDS))
+LOCKS: Final = sealed(CERTIFICATES)
+REQUESTS: Final = records(Request, ("block", BLOCKS), ("justification", LOCKS))
+ROUNDS: Final = records(Rounds, ("locked", LOCKS))
 SIGNED: Final = records(BlockAndRound, ("block", BLOCKS))
 PAYLOADS: Final = records(VotePayload)
 PLACES: Final = pairs(CHAIN_IDS, HEIGHTS)
@@ -230,7 +279,7 @@ class Rest:
     """The consistent part without height, last hash and log: what execution reads and writes."""
 
     created: bool
-    owner: PublicKey | None
+    owner: Owner | None
     state: Any
     tx_count: u64
     consumed: Any
@@ -289,22 +338,25 @@ def any_chain(name: str = "chain") -> Chain:
     return Chain(unknown(CHAIN_IDS, f"{name}.chain_id"), with_rest(consistent, rest), any_localized(name))
 
 
-def owned(chain: Chain) -> Chain:
-    """Fork on whether a chain has an owner: for rules that ask."""
-    owner = optional(BYTES).unpack(term(chain.consistent.owner))
+def opened(inner: Codec, value: Any) -> Any:
+    """Open a sealed value: fork on whether it is ⊥."""
+    if type(value) is not SOptional:
+        return None if value is None else inner.unpack(inner.pack(value))
+    found = option(term(value))
+    return inner.unpack(found.value) if decide(found.present) else None
+
+
+def owned(chain: Chain, inner: Codec = SOME_OWNER) -> Chain:
+    """Fork on whether a chain has an owner; ``OWNER`` also forks on whether there are several."""
+    owner = opened(inner, chain.consistent.owner)
     return evolve(chain, consistent=evolve(chain.consistent, owner=owner))
-
-
-def opened(chain: Chain) -> Chain:
-    """Fork on whether a chain has an owner, and a block pending."""
-    pending = optional(EXECUTED).unpack(term(chain.localized.pending))
-    return evolve(owned(chain), localized=evolve(chain.localized, pending=pending))
 
 
 def any_localized(name: str) -> Localized:
     """Return an arbitrary localized part."""
     parts: dict[str, Any] = {
         "pending": unknown(PENDING, f"{name}.pending"),
+        "rounds": unknown(ROUNDS, f"{name}.rounds"),
         "received": SHistory.unknown(PLACES, f"{name}.received"),
         **any_mailboxes(name),
         "outboxes": SMap.unknown(CHAIN_IDS, OUTBOXES, f"{name}.outboxes"),
@@ -318,6 +370,32 @@ def any_mailboxes(name: str) -> dict[str, Any]:
     """Return arbitrary mailboxes, and which of them owe messages."""
     mailboxes = SMailboxes.unknown(CHAIN_IDS, MAILBOXES, f"{name}.mailboxes")
     return {"mailboxes": mailboxes, "owing": SSet.unknown(CHAIN_IDS, f"{name}.owing")}
+
+
+# --- Votes and locks ---------------------------------------------------------------------------------------------
+
+
+def _voted(packed: Any) -> ExecutedBlock:
+    """Return an executed block whose block is only compared, as a whole."""
+    parts = (part_of(EXECUTED, ExecutedBlock, name)(packed) for name in ("block", "messages", "state_hash"))
+    return ExecutedBlock(SAtom(next(parts)), SMessages(next(parts)), SAtom(next(parts)))  # type: ignore[arg-type]
+
+
+def _lock(packed: Any) -> Certificate:
+    """Return a certificate of which the block is only compared, as a whole."""
+    executed, *rest = (part_of(CERTIFICATES, Certificate, f.name)(packed) for f in attrs.fields(Certificate))
+    kind, number, signatures = rest
+    return Certificate(_voted(executed), SAtom(kind), SInt(number), SAtom(signatures))  # type: ignore[arg-type]
+
+
+VOTED: Final = evolve(EXECUTED, unpack=_voted)
+LOCK: Final = evolve(CERTIFICATES, unpack=_lock)
+
+
+def as_a_whole(request: Request) -> Request:
+    """Return a request whose block is only compared."""
+    whole: Any = SAtom(BLOCKS.pack(request.block))
+    return evolve(request, block=whole)
 
 
 # --- Words -------------------------------------------------------------------------------------------------------
@@ -341,9 +419,33 @@ STATE_HASH: Final = z3.Function("state_hash", HASHED.sort, BYTES.sort)
 GENUINE: Final = z3.Function("genuine", BYTES.sort, SIGNED.sort, BYTES.sort, z3.BoolSort())
 SIGNATURE: Final = z3.Function("signature", BYTES.sort, PAYLOADS.sort, BYTES.sort)
 
+NO_KEYS: Final = SSet.empty(BYTES).array
+
+
+def is_several(owner: Any) -> z3.BoolRef:
+    """Say that an owner is a set of keys."""
+    several: z3.BoolRef = OWNER.sort.recognizer(1)(owner)
+    return several
+
+
+def keys_in(owner: Any) -> z3.ArrayRef:
+    """Return the keys of an owner."""
+    several, one = OWNER.sort.accessor(1, 0)(owner), OWNER.sort.accessor(0, 0)(owner)
+    keys = several.sort().accessor(0, 0)(several)
+    return z3.If(is_several(owner), keys, z3.Store(NO_KEYS, one, z3.BoolVal(True)))
+
+
+def has_key(owner: Any, key: Any) -> z3.BoolRef:
+    """Say that a key is one of an owner's."""
+    found: z3.BoolRef = z3.Select(keys_in(owner), key)
+    return found
+
+
 WORDS: Final = Words(
     is_created=part_of(REST, Rest, "created"),
     owner_of=lambda rest: option(part_of(REST, Rest, "owner")(rest)),
+    owns=has_key,
+    several=is_several,
     block_of=part_of(EXECUTED, ExecutedBlock, "block"),
     height_of=part_of(BLOCKS, Block, "height"),
     previous_of=lambda block: option(part_of(BLOCKS, Block, "previous_hash")(block)),
@@ -365,16 +467,33 @@ CREATION: Final = CreationWords(
 )
 
 
+def certificate_terms(certificate: Any) -> CertificateTerms:
+    """Return an optional certificate in the words of the contracts."""
+    packed = option(LOCKS.pack(certificate))
+    parts = (z3.simplify(part_of(CERTIFICATES, Certificate, name)(packed.value)) for name in ("executed", "round"))
+    return CertificateTerms(packed.present, *parts)
+
+
 def terms_of(chain: Chain) -> CellTerms:
     """Return the cell that a symbolic chain is."""
-    part, log = chain.consistent, chain.consistent.log
+    part, log, rounds = chain.consistent, chain.consistent.log, chain.localized.rounds
     return CellTerms(
         REST.pack(rest_of(part)),
         term(part.next_height),
         option(HASHES.pack(part.block_hash)),
         option(PENDING.pack(chain.localized.pending)),
         lambda n: z3.Select(log.array, n),  # type: ignore[attr-defined]
+        term(rounds.last),
+        certificate_terms(rounds.locked),
     )
+
+
+def terms_of_request(request: Request) -> RequestTerms:
+    """Return a request in the words of the contract."""
+    block, owner = BLOCKS.pack(request.block), term(request.owner)
+    signed = SIGNED.pack(BlockAndRound(request.block, request.round))
+    authentic = GENUINE(owner, signed, term(request.signature))
+    return RequestTerms(block, owner, authentic, term(request.round), certificate_terms(request.justification))
 
 
 # --- What a handler is given -------------------------------------------------------------------------------------

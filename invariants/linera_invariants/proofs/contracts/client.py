@@ -11,7 +11,7 @@ from typing import Any, Final
 import z3
 from attrs import define, field, frozen
 
-from linera_invariants.proofs.cells import CellTerms, Option, RequestTerms, Words
+from linera_invariants.proofs.cells import CellTerms, Option, RequestTerms, Words, allows
 from linera_invariants.proofs.codecs import BYTES, INTEGERS, Codec, records, unknown
 from linera_invariants.proofs.lifted import lifted, with_callees
 from linera_invariants.proofs.queries import Query
@@ -19,7 +19,7 @@ from linera_invariants.proofs.symbolic import SInt, assume, attempt, claim, conj
 from linera_invariants.proofs.theorems import Given, formula, proof, said
 from linera_invariants.proofs.twins import SMap, forall
 from linera_reference.certificate import Aggregate, Vote, VotePayload, add_vote, form_certificate
-from linera_reference.chain import Chain, Localized
+from linera_reference.chain import Chain, Consistent, Localized
 from linera_reference.client import (
     Goal,
     LocalNode,
@@ -39,11 +39,14 @@ from linera_reference.validator import ChainInfo, Validator
 
 from .certificate import EXECUTED as ATOMIC
 from .certificate import PAYLOADS, Votes, looked_up, the_context, verifies
-from .chain import EXECUTED, HASHES, HEIGHTS, OUTBOXES, WORDS, option, part_of, sealed
+from .chain import EXECUTED, HASHES, HEIGHTS, OUTBOXES, WORDS, option, part_of, sealed, terms_of_request
 from .chain import terms_of as terms_of_cell
 from .committee import NOBODY, SETS, VALIDATORS, insert, right, weight_of
-from .handlers import call_certificate, call_request, terms_of_request
+from .handlers import CHOSEN, Call, call_certificate, call_request
 from .identifiers import IDENTIFIERS, SSequence, any_identifier
+from .mailboxes import opaque
+from .owners import ALLOWED
+from .rounds import VERIFIES, is_repeated
 
 INFO: Final = records(ChainInfo, ("owner", HASHES), ("block_hash", HASHES))
 BRIEF: Final = records(ChainInfo, ("owner", HASHES), ("block_hash", HASHES), ("creation_height", sealed(HEIGHTS)))
@@ -394,20 +397,56 @@ def acceptable_certificates(given: Given) -> Iterator[Query]:
     yield from lifted("handle_certificate", run)
 
 
-def may_vote(w: Words, before: CellTerms, request: RequestTerms, is_first: z3.BoolRef, runs: z3.BoolRef) -> z3.BoolRef:
-    """Say when a request is accepted; ``is_first`` is that its round is 0, ``runs`` that the block is valid here."""
-    block, pending = request.block, before.pending
+def may_propose(w: Words, before: CellTerms, request: RequestTerms) -> z3.BoolRef:
+    """Say that a request may extend the chain: an owner signed it, and it is on top of the last block."""
+    block, owner = request.block, w.owner_of(before.rest)
     height = w.height_of(block)
-    on_top = conj(height == before.next_height, height < MAX_U64, w.previous_of(block).equals(before.tip))
-    free = z3.If(pending.present, w.block_of(pending.value) == block, runs)
-    proposer = conj(w.is_created(before.rest), w.owner_of(before.rest).holds(request.owner), request.authentic)
-    return conj(proposer, on_top, is_first, free)
+    by_owner = conj(w.is_created(before.rest), owner.present, w.owns(owner.value, request.owner), request.authentic)
+    return conj(by_owner, height == before.next_height, height < MAX_U64, w.previous_of(block).equals(before.tip))
+
+
+def may_vote(w: Words, before: CellTerms, request: RequestTerms, is_first: z3.BoolRef, runs: z3.BoolRef) -> z3.BoolRef:
+    """Say when a request of a single owner is accepted.
+
+    ``is_first`` is that its round is 0 and nothing justifies it, ``runs`` that the block is valid here.
+    """
+    pending, single = before.pending, z3.Not(w.several(w.owner_of(before.rest).value))
+    free = z3.If(pending.present, w.block_of(pending.value) == request.block, runs)
+    return conj(may_propose(w, before, request), single, is_first, free)
 
 
 @formula("REQUEST-ACCEPTED")
 def votes_if_it_may(is_accepted: Any, *terms: Any) -> z3.BoolRef:
-    """Say that a request that may be accepted is."""
+    """Say that a request of a single owner that may be accepted is."""
     return z3.Implies(may_vote(*terms), is_accepted)
+
+
+def may_validate(
+    w: Words, before: CellTerms, request: RequestTerms, in_turn: z3.BoolRef, runs: z3.BoolRef
+) -> z3.BoolRef:
+    """Say when a request of several owners is accepted.
+
+    ``in_turn`` is that the application lets the owner propose and that a justification verifies, ``runs`` that the
+    block is valid here.
+    """
+    several = w.several(w.owner_of(before.rest).value)
+    new = conj(allows(w, before, request), runs)
+    return conj(may_propose(w, before, request), several, in_turn, z3.Or(is_repeated(w, before, request), new))
+
+
+@formula("PROPOSAL-ACCEPTED")
+def validates_if_it_may(is_accepted: Any, *terms: Any) -> z3.BoolRef:
+    """Say that a request of several owners that may be accepted is."""
+    return z3.Implies(may_validate(*terms), is_accepted)
+
+
+def request_handled(given: Given) -> tuple[tuple[Any, ...], z3.BoolRef, Call]:
+    """Give an arbitrary request to the handler; return the terms, whether the block is valid, and the call."""
+    call = call_request(given)
+    outcome = call.handle(call.chain)
+    runs = conj(*(z3.Not(refused(why)) for why in (Reason.USER_ERROR, Reason.MISSING_CROSS_CHAIN_UPDATE)))
+    accepted = z3.BoolVal(not isinstance(outcome, Rejected))
+    return (accepted, WORDS, terms_of_cell(call.chain), terms_of_request(call.item)), runs, call
 
 
 @proof("REQUEST-ACCEPTED")
@@ -415,12 +454,25 @@ def acceptable_requests(given: Given) -> Iterator[Query]:
     """Run the handler on an arbitrary cell and request: what it rejects is not acceptable."""
 
     def run() -> None:
-        call = call_request(given)
-        outcome = call.handle(call.chain)
-        runs = conj(*(z3.Not(refused(why)) for why in (Reason.USER_ERROR, Reason.MISSING_CROSS_CHAIN_UPDATE)))
-        terms = (WORDS, terms_of_cell(call.chain), terms_of_request(call.item), term(call.item.round == 0), runs)
-        accepted = z3.BoolVal(not isinstance(outcome, Rejected))
-        claim("nothing acceptable is rejected", said("REQUEST-ACCEPTED", accepted, *terms))
+        terms, runs, _ = request_handled(given)
+        is_first = conj(terms[-1].round == 0, z3.Not(terms[-1].justification.present))
+        claim("nothing acceptable is rejected", said("REQUEST-ACCEPTED", *terms, is_first, runs))
+
+    yield from lifted("handle_request", run)
+
+
+@proof("PROPOSAL-ACCEPTED")
+def acceptable_proposals(given: Given) -> Iterator[Query]:
+    """Run the handler on an arbitrary cell and request: what it rejects is not acceptable."""
+
+    def run() -> None:
+        terms, runs, call = request_handled(given)
+        owner = WORDS.owner_of(terms[2].rest).value
+        chosen = CHOSEN(term(call.chain.chain_id), term(call.chain.consistent.state))
+        verifies = VERIFIES(option(term(call.item.justification)).value)
+        in_turn = ALLOWED(owner, chosen, terms[-1].owner)
+        in_turn = conj(in_turn, z3.Implies(terms[-1].justification.present, verifies))
+        claim("nothing acceptable is rejected", said("PROPOSAL-ACCEPTED", *terms, in_turn, runs))
 
     yield from lifted("handle_request", run)
 
@@ -484,25 +536,33 @@ def collecting(given: Given) -> Iterator[Query]:
         assume(gathers(HEARD, gathering.votes))
         context, vote, blank, here = the_context(), unknown(records(Vote), "vote"), Validator(), (0,)
         executed, value = unknown(ATOMIC, "executed"), unknown(records(VotePayload), "payload")
-        pending = Localized(pending=executed if decide(fresh("is_pending", z3.BoolSort())) else None)
+        kind, round = object(), object()
+        part, local = Consistent(**opaque(Consistent)), Localized(**opaque(Localized))
+        ballot = (kind, executed, round) if decide(fresh("stands for something", z3.BoolSort())) else None
         gathering.heard = heard_with(vote, value)
+
+        def standing_ballot(*asked: Any) -> Any:
+            claim("what the local node stands for", asked == (part.owner, local.pending, local.rounds))
+            return ballot
+
         turn = with_callees(
             collect,
-            chain_of=lambda *place: Chain(here, localized=pending) if place == (blank, here) else None,
-            payload_of=lambda *what: value if what == (context, executed) else None,
+            chain_of=lambda *place: Chain(here, part, local) if place == (blank, here) else None,
+            standing_ballot=standing_ballot,
+            payload_of=lambda *what: value if what == (context, executed, kind, round) else None,
             Aggregate=gathering.aggregate,
             try_vote=with_callees(try_vote, add_vote=with_callees(add_vote, weight=looked_up(given))),
             form_certificate=gathering.form_certificate,
         )
         certificate = turn(context, LocalNode(blank), here, (vote,))
-        if pending.pending is None:
-            claim("without a pending block nothing is formed", certificate is None)
+        if ballot is None:
+            claim("where it stands for nothing, nothing is formed", certificate is None)
             return
         threshold = term(quorum_threshold(context.committee.total, context.rules.quorum))
         ended = said("COLLECT", gathering.heard, threshold, z3.BoolVal(certificate is not None))
         claim("it ends with the vote that completes a quorum", ended)
         if certificate is not None:
-            claim("the certificate is on the pending block", certificate.executed is executed)
+            claim("the certificate is on the block that it stands for", certificate.executed is executed)
 
     yield from lifted("one more vote", run)
     nobody = SMap(BYTES, BYTES, NOBODY, z3.Const("values", z3.ArraySort(BYTES.sort, BYTES.sort)))

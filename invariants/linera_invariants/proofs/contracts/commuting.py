@@ -41,6 +41,7 @@ from linera_reference.messages import Message
 from linera_reference.rejections import Rejected
 from linera_reference.validator import handle_update_recipient, receive_block
 
+from .certification import same
 from .chain import (
     BLOCKS,
     CONSUMED,
@@ -57,7 +58,6 @@ from .chain import (
 from .delivery import BLOCK_WORDS, CERTIFICATES, EXECUTED, EXECUTED_OF, Batch, Items, height_of, sender_of
 from .execution import RECEIVED, RECEIVED_AT, any_inbox, received_messages, sort_by_origin, with_cursors
 from .inbox import History
-from .laws import same
 from .mailboxes import opaque
 
 INBOXES: Final = records(Inbox, ("added", queues(MESSAGES)), ("removed", queues(MESSAGES)))

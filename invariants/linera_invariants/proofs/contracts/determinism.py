@@ -31,6 +31,7 @@ from linera_invariants.proofs.twins import SMap, SQueue, SSet
 from linera_reference.application import Effect
 from linera_reference.block import Block, ExecutedBlock
 from linera_reference.certificate import Certificate, Kind, check_certificate, check_signers
+from linera_reference.certification import check_proposal, check_proposer, check_validated_kind, proposal_kind
 from linera_reference.chain import (
     Chain,
     Consistent,
@@ -40,6 +41,7 @@ from linera_reference.chain import (
     inbox_of,
     owed_messages,
     put_inbox,
+    restart_chain,
 )
 from linera_reference.committee import Committee
 from linera_reference.context import Context
@@ -63,6 +65,7 @@ from linera_reference.inbox import add, next_height_to_receive, remove
 from linera_reference.messages import Cursor, Message, OutgoingMessage
 from linera_reference.outbox import ConfirmUpdatedRecipient, Outbox, UpdateRecipient, confirm
 from linera_reference.rejections import Accepted, Rejected
+from linera_reference.rounds import lock_after
 from linera_reference.rules import BASELINE, AnticipationRule, QuorumRule, Rules
 from linera_reference.validator import (
     Validator,
@@ -70,6 +73,8 @@ from linera_reference.validator import (
     chain_info,
     check_batch,
     check_confirmed,
+    check_justification,
+    check_validated,
     cross_chain_requests,
     execute_certified,
     handle,
@@ -78,30 +83,41 @@ from linera_reference.validator import (
     handle_confirm_updated_recipient,
     handle_request,
     handle_update_recipient,
+    handle_validated,
     receive_block,
     select,
     sent_messages,
     update_recipient,
+    votes_of,
 )
 
+from .certification import same
 from .chain import (
     CURSORS,
-    EXECUTED,
     HASHES,
     HEIGHTS,
+    KEY_SETS,
+    LOCK,
     MAILBOXES,
     MESSAGE_LISTS,
     MESSAGES,
     OUTBOXES,
+    OWNER,
+    OWNERS,
     REQUESTS,
+    ROUNDS,
+    SOME_OWNER,
     STATES,
+    VOTED,
     any_chain,
     any_signer,
+    opened,
 )
 from .execution import RUNNING, TRANSACTIONS, any_inbox
 from .inbox import unknown_inbox
-from .laws import HANDLERS, any_input, same
+from .laws import HANDLERS, any_input
 from .mailboxes import opaque
+from .owners import owner_changes
 from .purity import (
     REASONS,
     Called,
@@ -112,6 +128,7 @@ from .purity import (
     claim_function,
     is_function,
 )
+from .rounds import with_lock, with_reason
 
 Case: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
 """A rule with stand-ins for what it calls, and arbitrary arguments."""
@@ -138,7 +155,7 @@ def growing() -> Any:
 
 def any_owner() -> Any:
     """Return an owner, or none."""
-    return unknown(optional(BYTES), "owner")
+    return opened(SOME_OWNER, unknown(OWNERS, "owner"))
 
 
 def plain_context(application: Any = None, rules: Rules = BASELINE) -> Context:
@@ -365,6 +382,53 @@ def checking_confirmed(_: Given) -> Case:
     return rule, (plain_context(), any_certificate(unknown(members(Kind), "kind")))
 
 
+def checking_validated(_: Given) -> Case:
+    """The check of a validated certificate."""
+    rule = with_callees(check_validated, check_certificate=inner(partial(unknown, BYTES, "hash")))
+    return rule, (plain_context(), any_certificate(unknown(members(Kind), "kind")))
+
+
+# --- Owners and rounds -------------------------------------------------------------------------------------------
+
+
+def checking_justification(_: Given) -> Case:
+    """The check of a justification."""
+    rule = with_callees(check_justification, check_validated=inner())
+    return rule, (plain_context(), maybe(any_certificate)())
+
+
+def checking_proposer(_: Given) -> Case:
+    """Who may propose."""
+    chosen = unknown(KEY_SETS, "chosen") if decide(fresh("restricts", z3.BoolSort())) else None
+    return check_proposer, (unknown(optional(OWNER), "owner"), chosen, unknown(BYTES, "proposer"))
+
+
+def checking_proposal(_: Given) -> Case:
+    """What is voted for."""
+    owner, request = unknown(optional(OWNER), "owner"), with_reason(unknown(REQUESTS, "request"))
+    return check_proposal, (owner, unknown(optional(VOTED), "pending"), with_lock(any_rounds()), request)
+
+
+def choosing_kind(_: Given) -> Case:
+    """The kind of a vote."""
+    return proposal_kind, (unknown(optional(OWNER), "owner"),)
+
+
+def checking_kind(_: Given) -> Case:
+    """Where validated certificates belong."""
+    return check_validated_kind, (unknown(optional(OWNER), "owner"),)
+
+
+def locking(_: Given) -> Case:
+    """The lock after a certificate."""
+    return lock_after, (with_lock(any_rounds()), unknown(LOCK, "certificate"))
+
+
+def voting(_: Given) -> Case:
+    """A vote."""
+    return votes_of, (plain_context(), maybe(any_signer)(), anything())
+
+
 # --- Execution ---------------------------------------------------------------------------------------------------
 
 
@@ -417,8 +481,9 @@ def transacting_once(given: Given) -> Case:
         execute_operation=with_callees(execute_operation, apply_effect=apply),
         execute_message=with_callees(execute_message, apply_effect=apply),
         open_chain=with_callees(open_chain, child=inner(partial(unknown, CHAIN_IDS, "child"))),
+        change_owners=owner_changes(),
     )
-    running = Running(unknown(optional(BYTES), "owner"), unknown(STATES, "state"))
+    running = Running(unknown(optional(OWNER), "owner"), unknown(STATES, "state"))
     item = unknown(TRANSACTIONS, "transaction")
     return rule, (plain_context(application), unknown(CHAIN_IDS, "chain"), unknown(HEIGHTS, "index"), running, item)
 
@@ -526,6 +591,14 @@ RULES: Final[Mapping[str, Callable[[Given], Case]]] = {
     "check_signers": checking_signers,
     "check_certificate": checking_certificate,
     "check_confirmed": checking_confirmed,
+    "check_validated": checking_validated,
+    "check_justification": checking_justification,
+    "check_proposer": checking_proposer,
+    "check_proposal": checking_proposal,
+    "proposal_kind": choosing_kind,
+    "check_validated_kind": checking_kind,
+    "lock_after": locking,
+    "votes_of": voting,
     "consume_messages": consuming,
     "received_messages": reading_received,
     "execute_transactions": transacting,
@@ -578,14 +651,55 @@ def requested(given: Given) -> Case:
     """A request."""
     rule = with_callees(
         handle_request,
+        check_justification=called(given),
         check_not_anticipated=called(given),
+        check_proposal=called(given, maybe(anything)),
+        check_proposer=called(given),
         cross_chain_requests=called(given, lambda: (anything(),)),
         execute_block=called(given, lambda: SimpleNamespace(executed=anything())),
+        proposal_kind=called(given, anything),
+        votes_of=called(given, lambda: (anything(),)),
     )
-    signer = any_signer() if decide(fresh("has a key", z3.BoolSort())) else None
-    pending = unknown(EXECUTED, "pending") if decide(fresh("is pending", z3.BoolSort())) else None
-    chain = plain_chain({"pending": pending}, owner=any_owner(), **any_heights())
-    return rule, (plain_context(), chain, unknown(REQUESTS, "request"), signer)
+    application: Any = SimpleNamespace(proposers=Function(partial(yields_the_same, given), anything))
+    chain = plain_chain({"rounds": any_rounds()}, owner=any_owner(), **any_heights())
+    return rule, (plain_context(application), chain, unknown(REQUESTS, "request"), anything())
+
+
+def maybe(make: Callable[[], Any]) -> Callable[[], Any]:
+    """Return what makes ⊥ or a value."""
+    return lambda: make() if decide(fresh("is there", z3.BoolSort())) else None
+
+
+def any_rounds() -> Any:
+    """Return arbitrary rounds."""
+    return unknown(ROUNDS, "rounds")
+
+
+def validated(given: Given) -> Case:
+    """A validated certificate."""
+    rule = with_callees(
+        handle_validated,
+        chain_info=with_callees(chain_info, len=lambda log: log.length),
+        check_validated=called(given),
+        check_validated_kind=called(given),
+        cross_chain_requests=called(given, lambda: (anything(),)),
+        lock_after=called(given, anything),
+        votes_of=called(given, lambda: (anything(),)),
+    )
+    chain = plain_chain({"rounds": any_rounds(), **growing_logs()}, owner=any_owner(), **any_heights())
+    return rule, (plain_context(), chain, any_certificate(), anything())
+
+
+def restarted(_: Given) -> Case:
+    """A restart; of mailboxes and outboxes arbitrary ones stand for all."""
+    entry, outbox = (anything(), unknown(MAILBOXES, "mailbox")), SimpleNamespace(queue=(unknown(HEIGHTS, "queued"),))
+    boxes = {
+        "mailboxes": SimpleNamespace(items=lambda: (entry,)),
+        "outboxes": SimpleNamespace(values=lambda: (outbox,)),
+    }
+    chain = plain_chain(boxes)
+    folds = sure()
+    return with_callees(restart_chain, fold=lambda _, init, items: folds(init, tuple(items))), (chain,)
 
 
 def any_heights() -> dict[str, Any]:
@@ -699,6 +813,8 @@ def any_outcome() -> Any:
 CASES: Final[Mapping[str, Callable[[Given], Case]]] = {
     "handle_request": requested,
     "handle_certificate": certified,
+    "handle_validated": validated,
+    "restart_chain": restarted,
     "handle_update_recipient": delivered,
     "handle_confirm_updated_recipient": answered,
     "archive_chain": archived,

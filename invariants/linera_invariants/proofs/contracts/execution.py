@@ -15,7 +15,6 @@ from linera_invariants.proofs.codecs import (
     BYTES,
     CHAIN_IDS,
     numbers,
-    optional,
     records,
     unknown,
     unpacked,
@@ -40,9 +39,9 @@ from linera_invariants.proofs.symbolic import (
     term,
 )
 from linera_invariants.proofs.theorems import Given, formula, proof, said
-from linera_invariants.proofs.twins import SQueue
+from linera_invariants.proofs.twins import SQueue, SSet
 from linera_reference.application import Effect
-from linera_reference.block import Block, ChangeKey, CloseChain, Execute, OpenChain, Receive
+from linera_reference.block import AddOwner, Block, ChangeKey, CloseChain, Execute, OpenChain, Receive, RemoveOwner
 from linera_reference.chain import Chain, ChainState, Mailbox, hashed_state, inbox_of, put_inbox
 from linera_reference.context import Context
 from linera_reference.execution import (
@@ -60,6 +59,7 @@ from linera_reference.execution import (
 from linera_reference.inbox import Inbox, remove
 from linera_reference.messages import START, Create, Message, OutgoingMessage, User
 from linera_reference.notation import MAX_U64
+from linera_reference.ownership import Owners
 from linera_reference.rejections import Reason, Rejected, Rejection
 
 from .chain import (
@@ -78,6 +78,7 @@ from .chain import (
     NO_MESSAGES,
     ONE_MESSAGE,
     OUTGOING,
+    OWNER,
     OWNERS,
     REST,
     STATE_HASH,
@@ -89,13 +90,15 @@ from .chain import (
     any_chain,
     any_context,
     any_mailboxes,
+    opened,
     part_of,
     rest_of,
     with_rest,
 )
 from .messages import precedes
+from .owners import keys_or_none, owner_changes
 
-TRANSACTIONS: Final = variants(Execute, Receive, OpenChain, ChangeKey, CloseChain)
+TRANSACTIONS: Final = variants(Execute, Receive, OpenChain, ChangeKey, CloseChain, AddOwner, RemoveOwner)
 RUNNING: Final = records(Running, ("owner", OWNERS), ("state", STATES), ("messages", MESSAGE_LISTS))
 EFFECTS: Final = records(Effect, ("state", STATES), ("messages", MESSAGE_LISTS))
 INDICES: Final = numbers(0, MAX_U64)
@@ -275,6 +278,7 @@ def transaction_executor(created: Any, given: Given) -> Callable[..., Any]:
         execute_operation=with_callees(execute_operation, apply_effect=apply),
         execute_message=with_callees(execute_message, apply_effect=apply),
         open_chain=with_callees(open_chain, child=summary_of_child(given)),
+        change_owners=owner_changes(),
     )
 
 
@@ -294,6 +298,9 @@ def expected_step(chain: Any, index: Any, before: Running, transaction: Any) -> 
             return RUNNING.pack(Running(transaction.owner, before.state))
         case CloseChain():
             return RUNNING.pack(Running(None, before.state))
+        case AddOwner() | RemoveOwner():
+            keys = z3.Store(keys_or_none(before.owner), term(transaction.owner), isinstance(transaction, AddOwner))
+            return RUNNING.pack(Running(Owners(SSet(BYTES, keys)), before.state))  # type: ignore[arg-type]
     if effect is None:
         return RUNNING.pack(Running(before.owner, before.state))
     made = EFFECTS.unpack(effect)
@@ -307,7 +314,7 @@ def transactions(given: Given) -> Iterator[Query]:
     def run() -> None:
         chain, index, created = unknown(CHAIN_IDS, "chain"), unknown(INDICES, "index"), fresh("created", CHAIN)
         before, transaction = unknown(RUNNING, "before"), unknown(TRANSACTIONS, "transaction")
-        before = evolve(before, owner=optional(BYTES).unpack(before.owner.term))
+        before = evolve(before, owner=opened(OWNER, before.owner))
         execute = transaction_executor(created, given)
         context = any_context(Application(given))
         after = attempt(execute, context, chain, index, before, transaction)

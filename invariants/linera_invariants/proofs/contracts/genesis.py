@@ -15,11 +15,11 @@ from linera_invariants.proofs.symbolic import SBool, attempt, claim, conj, decid
 from linera_invariants.proofs.theorems import Given, formula, proof, said
 from linera_reference.chain import LOCALIZED, Chain
 from linera_reference.network import initial_world
-from linera_reference.rejections import Rejected
+from linera_reference.rejections import Reason, Rejected
 from linera_reference.validator import Genesis, GenesisChain, chain_of, genesis_validator
 
 from .audit import NOTHING_CONSUMED, begun, symbolic
-from .chain import REST, STATES, Rest, terms_of
+from .chain import NO_KEYS, OWNER, REST, STATES, Rest, keys_in, terms_of
 
 LAWFUL: Final = z3.Function("is_identifier", CHAIN_IDS.sort, z3.BoolSort())
 ANCESTOR: Final = z3.Function("is_ancestor", CHAIN_IDS.sort, CHAIN_IDS.sort, z3.BoolSort())
@@ -27,8 +27,9 @@ ANCESTOR: Final = z3.Function("is_ancestor", CHAIN_IDS.sort, CHAIN_IDS.sort, z3.
 
 @formula("GENESIS-CELL")
 def first_cell(first: CellTerms, rest: Any, is_kept: Any) -> z3.BoolRef:
-    """Say what a chain is at the start: without blocks, pending block and certificates, on the configured rest."""
+    """Say what a chain is at the start: without blocks, votes, lock and certificates, on the configured rest."""
     blank = conj(first.next_height == 0, z3.Not(first.tip.present), z3.Not(first.pending.present))
+    blank = conj(blank, first.last == 0, z3.Not(first.locked.present))
     return conj(blank, first.rest == rest, z3.Not(is_kept))
 
 
@@ -54,7 +55,7 @@ def genesis_cells(_: Given) -> Iterator[Query]:
     """Build the first state, and look at an arbitrary chain of it; then give it to an arbitrary validator."""
 
     def run() -> None:
-        listed = GenesisChain(unknown(CHAIN_IDS, "listed"), unknown(BYTES, "owner"), unknown(STATES, "state"))
+        listed = GenesisChain(unknown(CHAIN_IDS, "listed"), unknown(OWNER, "owner"), unknown(STATES, "state"))
         before, after = unknown(CHAIN_IDS, "before"), unknown(CHAIN_IDS, "after")
 
         def neighbours(ids: Iterator[Any]) -> tuple[Any, Any]:
@@ -71,10 +72,14 @@ def genesis_cells(_: Given) -> Iterator[Query]:
         validator = attempt(build, Genesis(None, (listed,)))  # type: ignore[arg-type]
         apart = conj(term(before) != term(after), z3.Not(ANCESTOR(term(before), term(after))))
         lawful = conj(LAWFUL(term(before)), LAWFUL(term(after)), apart)
+        has_owner = keys_in(OWNER.pack(listed.owner)) != NO_KEYS
         if isinstance(validator, Rejected):
-            claim("only unlawful identifiers are refused", z3.Not(lawful))
+            empty = validator.reason is Reason.EMPTY_OWNER_SET
+            claim("only unlawful identifiers and empty sets of owners are refused", z3.Not(conj(lawful, has_owner)))
+            claim("an empty set where identifiers are lawful", lawful if empty else z3.Not(lawful))
             return
         claim("identifiers are lawful, and none is an ancestor of the next one", lawful)
+        claim("every chain has an owner", has_owner)
         claim_first(listed, chain_of(validator, unknown(CHAIN_IDS, "chain")))
 
     yield from lifted("genesis_validator", run)

@@ -2,23 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Final
 
 import attrs
 import z3
 from attrs import evolve, field, frozen
 
-from linera_invariants.proofs.cells import RequestTerms
+from linera_invariants.proofs.cells import CellTerms, RequestTerms, VoteTerms
+from linera_invariants.proofs.cells import allows as allows_in_round
 from linera_invariants.proofs.codecs import CHAIN_IDS, INTEGERS, atoms, optional, records, unknown
 from linera_invariants.proofs.lifted import lifted, with_callees
 from linera_invariants.proofs.lists import SList
 from linera_invariants.proofs.queries import Query
 from linera_invariants.proofs.symbolic import SAtom, SInt, assume, attempt, claim, conj, decide, disj, fresh, term
 from linera_invariants.proofs.theorems import Given, formula, proof, said
-from linera_invariants.proofs.twins import SMap
-from linera_reference.block import Block, BlockAndRound, ExecutedBlock, Request
-from linera_reference.certificate import Certificate, Kind
-from linera_reference.chain import Chain, Localized
+from linera_invariants.proofs.twins import SMap, SSet
+from linera_reference.block import Block, ExecutedBlock
+from linera_reference.certificate import Certificate, Kind, Vote, VotePayload
+from linera_reference.certification import check_proposer
+from linera_reference.chain import LOCALIZED, Chain, Localized, restart_chain
 from linera_reference.containers import Queue
 from linera_reference.context import Context
 from linera_reference.crypto import Signer
@@ -26,7 +29,10 @@ from linera_reference.execution import Staged, commit_block
 from linera_reference.inbox import Inbox, next_height_to_receive
 from linera_reference.notation import MAX_U64
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.ownership import Owners
 from linera_reference.rejections import Accepted, Reason, Rejected
+from linera_reference.request import Request
+from linera_reference.rounds import lock_after
 from linera_reference.validator import (
     archive_chain,
     chain_info,
@@ -35,39 +41,61 @@ from linera_reference.validator import (
     handle_confirm_updated_recipient,
     handle_request,
     handle_update_recipient,
+    handle_validated,
+    votes_of,
 )
 
 from .certification import Guard, column
 from .chain import (
     BLOCKS,
     CERTIFICATES,
+    CHOICES,
     CREATION,
     EXECUTED,
-    GENUINE,
     HASH_OF,
     HEIGHTS,
+    LOCK,
     MAILBOXES,
     OUTBOXES,
+    OWNER,
     PAYLOADS,
     REQUESTS,
     REST,
     SIGNATURE,
-    SIGNED,
+    STATES,
     WORDS,
     SForgotten,
     any_chain,
     any_context,
     any_mailboxes,
     any_signer,
+    certificate_terms,
+    has_key,
+    is_several,
     opened,
+    option,
     owned,
     part_of,
     rest_of,
     terms_of,
+    terms_of_request,
     with_rest,
 )
 from .deliveries import BY_DELIVERY, Receiving, claim_only_mailboxes, summary_of_receiving
 from .execution import Application, any_inbox, may_reject, used
+from .owners import ALLOWED, summary_of_choice
+from .rounds import (
+    VALIDATED,
+    VERIFIES,
+    binding_round,
+    check_validated,
+    current,
+    is_low,
+    is_repeated,
+    summary_of_justification,
+    voting_rules,
+    with_lock,
+)
 
 # --- Frames ------------------------------------------------------------------------------------------------------
 
@@ -120,7 +148,7 @@ class Staging:
         """Commit the block; what it consumed and what was received before stays."""
         claim("what was staged is committed", staged is self.staged[-1])
         chain = commit(staged, *certified)
-        claim_frame(staged.chain, chain, "pending", "outboxes", "counters", "certificates")
+        claim_frame(staged.chain, chain, "pending", "rounds", "outboxes", "counters", "certificates")
         return chain
 
 
@@ -158,7 +186,7 @@ class Call:
     handle: Callable[[Chain], Any]
     chain: Chain
     item: Any
-    signer: Signer | None = None
+    key: Any = None
     context: Context | None = None
 
 
@@ -167,15 +195,66 @@ def call_request(given: Given) -> Call:
     staging = Staging(summary_of_execution(given))
     handler = with_callees(
         handle_request,
+        **proposal_checks(given),
         execute_block=staging.execute_block,
         check_not_anticipated=staging.check_not_anticipated,
         cross_chain_requests=requests_of,
     )
-    context, chain = any_context(), opened(any_chain())
+    context, chain = any_context(Restricting(given)), owned(any_chain(), OWNER)
     request: Request = unknown(REQUESTS, "request")
     request = evolve(request, block=evolve(request.block, chain_id=chain.chain_id))
-    signer = any_signer() if decide(fresh("has a key", z3.BoolSort())) else None
-    return Call(lambda c: attempt(handler, context, c, request, signer), chain, request, signer)
+    key = Key.perhaps()
+    return Call(lambda c: attempt(handler, context, c, request, key), chain, request, key)
+
+
+def proposal_checks(given: Given) -> dict[str, Any]:
+    """Return what ``handle_request`` asks before it executes a block: the shipped rules, or what is proved of them."""
+    return {
+        "check_proposer": with_callees(check_proposer, may_propose=summary_of_choice(given)),
+        "check_justification": summary_of_justification(given),
+        "check_proposal": voting_rules(given),
+        "votes_of": Key.votes_of,
+    }
+
+
+@frozen(eq=False)
+class Key:
+    """The key of a node, if it has one: it is asked for where it votes."""
+
+    signer: Signer
+    is_there: z3.BoolRef
+
+    @classmethod
+    def perhaps(cls) -> "Key":
+        """Return any key, or none."""
+        return cls(any_signer(), fresh("has a key", z3.BoolSort()))
+
+    @property
+    def opened(self) -> Signer | None:
+        """Fork on whether there is a key."""
+        return self.signer if decide(self.is_there) else None
+
+    @staticmethod
+    def votes_of(context: Context, key: "Key", payload: VotePayload) -> tuple[Vote, ...]:
+        """Run the shipped rule."""
+        return votes_of(context, key.opened, payload)
+
+
+@frozen
+class Restricting:
+    """An application that may restrict who proposes."""
+
+    given: Given
+
+    def proposers(self, chain_id: Any, state: Any) -> Any:
+        """Return a choice, or ⊥."""
+        choice = unknown(CHOICES, "choice")
+        expected = CHOSEN(term(chain_id), term(state))
+        assume(used(self.given)("APPLICATION-IS-A-FUNCTION", choice.term, expected))
+        return choice
+
+
+CHOSEN: Final = z3.Function("proposers", CHAIN_IDS.sort, STATES.sort, CHOICES.sort)
 
 
 def call_certificate(given: Given) -> Call:
@@ -190,11 +269,29 @@ def call_certificate(given: Given) -> Call:
         chain_info=with_callees(chain_info, len=length_of),
         cross_chain_requests=requests_of,
     )
-    context, chain = any_context(), opened(any_chain())
+    context, chain = any_context(), owned(any_chain())
     certificate: Certificate = unknown(CERTIFICATES, "certificate")
     block = evolve(certificate.executed.block, chain_id=chain.chain_id)
     certificate = evolve(certificate, executed=evolve(certificate.executed, block=block))
     return Call(lambda c: attempt(handler, context, c, certificate), chain, certificate)
+
+
+def call_validated(_: Given) -> Call:
+    """Give an arbitrary validated certificate to ``handle_validated``, with and without a key."""
+    handler = with_callees(
+        handle_validated,
+        chain_info=with_callees(chain_info, len=length_of),
+        check_validated=check_validated,
+        cross_chain_requests=requests_of,
+        lock_after=lambda rounds, certificate: lock_after(with_lock(rounds), opened(LOCK, certificate)),
+        votes_of=Key.votes_of,
+    )
+    context, chain = any_context(), owned(any_chain(), OWNER)
+    certificate: Certificate = unknown(CERTIFICATES, "certificate")
+    block = evolve(certificate.executed.block, chain_id=chain.chain_id)
+    certificate = evolve(certificate, executed=evolve(certificate.executed, block=block))
+    key = Key.perhaps()
+    return Call(lambda c: attempt(handler, context, c, certificate, key), chain, certificate, key)
 
 
 def length_of(log: Any) -> Any:
@@ -290,6 +387,21 @@ def call_archive(_: Given) -> Call:
     return Call(lambda c: attempt(handler, c), chain, None)
 
 
+def call_restart(_: Given) -> Call:
+    """Restart an arbitrary chain."""
+    handler, chain = with_callees(restart_chain, fold=rebuilt), any_chain()
+    outboxes: Any = SimpleNamespace(values=tuple)
+    local = evolve(chain.localized, outboxes=outboxes)
+    return Call(lambda c: Accepted(attempt(handler, c)), evolve(chain, localized=local), None)
+
+
+def rebuilt(_: Any, init: Any, __: Any) -> Any:
+    """Stand for a loop of a restart: who owes and how many wait are any."""
+    if init is LOCALIZED.owing:
+        return SSet.unknown(CHAIN_IDS, "owing again")
+    return SMap.unknown(HEIGHTS, INTEGERS, "counted again")
+
+
 def size_of(outboxes: SMap) -> SInt:
     """Stand for ``len`` of a map: zero exactly if it has no key."""
     size = fresh("size", z3.IntSort())
@@ -324,9 +436,11 @@ class Emptied(SMap):
 CALLS: Final = {
     "handle_request": call_request,
     "handle_certificate": call_certificate,
+    "handle_validated": call_validated,
     "handle_update_recipient": call_delivery,
     "handle_confirm_updated_recipient": call_answer,
     "archive_chain": call_archive,
+    "restart_chain": call_restart,
 }
 
 
@@ -369,36 +483,63 @@ def requests(given: Given) -> Iterator[Query]:
         if isinstance(outcome, Rejected):
             return
         before, after = terms_of(call.chain), terms_of(outcome.state)
-        vote = after.pending.value
-        claim("the contract", said("HANDLE-REQUEST", WORDS, before, after, terms_of_request(call.item), vote))
+        validates = is_several(OWNER.pack(call.chain.consistent.owner))
+        vote = VoteTerms(after.pending.value, term(call.item.round), validates)
+        terms = (WORDS, before, after, terms_of_request(call.item), vote, VALIDATED)
+        claim("the contract", said("HANDLE-REQUEST", *terms))
         claim("the consistent part stays the same", outcome.state.consistent is call.chain.consistent)
-        claim_frame(call.chain, outcome.state, "pending")
-        claim_votes(outcome, call.signer, vote)
+        claim_frame(call.chain, outcome.state, "pending", "rounds")
+        locks = [chain.localized.rounds.locked for chain in (call.chain, outcome.state)]
+        claim("the lock stays the same", locks[0] is locks[1])
+        claim_votes(outcome, call.key.opened, vote)
 
     yield from lifted("handle_request", run)
 
 
 def guards_of_request(call: Call) -> Iterator[Guard]:
     """Yield the guards in their order; what comes from callees without being a guard of the handler holds or not."""
-    part, request, pending = call.chain.consistent, call.item, call.chain.localized.pending
-    block, is_owner = request.block, z3.BoolVal(False)
-    if part.owner is not None:
-        is_owner = term(part.owner) == term(request.owner)
-    other = None if pending is None else pending.block
-    same = other is None or BLOCKS.pack(other) == BLOCKS.pack(block)
+    part, request = call.chain.consistent, call.item
+    block, owner, terms = request.block, part.owner, terms_of_request(request)
+    is_owner, in_turn = z3.BoolVal(False), z3.BoolVal(False)
+    if owner is not None:
+        packed, chosen = OWNER.pack(owner), CHOSEN(term(call.chain.chain_id), term(part.state))
+        is_owner, in_turn = has_key(packed, terms.owner), ALLOWED(packed, chosen, terms.owner)
     yield Guard(Reason.INACTIVE_CHAIN, part.created)
-    yield Guard(Reason.CHAIN_CLOSED, part.owner is not None)
+    yield Guard(Reason.CHAIN_CLOSED, owner is not None)
     yield Guard(Reason.INVALID_OWNER, is_owner, request.owner)
-    yield Guard(Reason.INVALID_SIGNATURE, terms_of_request(request).authentic)
+    yield Guard(Reason.OUT_OF_TURN, in_turn, request.owner)
+    yield Guard(Reason.INVALID_SIGNATURE, terms.authentic)
     yield Guard(Reason.UNEXPECTED_BLOCK_HEIGHT, term(block.height) == term(part.next_height), part.next_height)
     yield Guard(
         Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH, term(block.previous_hash) == term(part.block_hash), part.block_hash
     )
     yield Guard(Reason.INVALID_BLOCK_HEIGHT, term(block.height) < MAX_U64, block.height)
-    yield Guard(Reason.INVALID_BLOCK_PROPOSAL, term(request.round) == 0, request.round)
-    yield Guard(Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, same, other)
+    verifies = VERIFIES(option(request.justification.term).value)
+    yield Guard(Reason.CERTIFICATE_REQUIRES_QUORUM, z3.Implies(terms.justification.present, verifies))
+    cell = terms_of(call.chain)
+    yield from guards_of_rounds(cell, terms) if isinstance(owner, Owners) else guards_of_vote(cell, terms)
     for guard in callee_guards(Reason.USER_ERROR, Reason.MISSING_CROSS_CHAIN_UPDATE):
-        yield Guard(guard.reason, z3.Or(z3.BoolVal(pending is not None), guard.holds))
+        again = conj(
+            cell.pending.present, z3.Or(z3.BoolVal(not isinstance(owner, Owners)), is_repeated(WORDS, cell, terms))
+        )
+        yield Guard(guard.reason, z3.Or(again, guard.holds))
+
+
+def guards_of_vote(cell: CellTerms, request: RequestTerms) -> Iterator[Guard]:
+    """Yield the guards of a single owner."""
+    pending = WORDS.block_of(cell.pending.value)
+    first = conj(request.round == 0, z3.Not(request.justification.present))
+    same = z3.Implies(cell.pending.present, pending == request.block)
+    yield Guard(Reason.INVALID_BLOCK_PROPOSAL, first, SInt(request.round))
+    yield Guard(Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST, same, SAtom(pending))
+
+
+def guards_of_rounds(cell: CellTerms, request: RequestTerms) -> Iterator[Guard]:
+    """Yield the guards of several owners: they stand for proposals that are not the last one again."""
+    again = is_repeated(WORDS, cell, request)
+    yield Guard(Reason.INSUFFICIENT_ROUND, z3.Or(again, z3.Not(is_low(cell, request))), SInt(cell.last))
+    bound = z3.Or(again, allows_in_round(WORDS, cell, request))
+    yield Guard(Reason.HAS_LOCKED_BLOCK, bound, binding_round(cell, request))
 
 
 def callee_guards(*reasons: Reason) -> Iterator[Guard]:
@@ -407,21 +548,16 @@ def callee_guards(*reasons: Reason) -> Iterator[Guard]:
         yield Guard(reason, z3.Not(z3.Bool(f"rejects with {reason.name}")))
 
 
-def terms_of_request(request: Request) -> RequestTerms:
-    """Return a request in the words of the contract."""
-    block, owner = BLOCKS.pack(request.block), term(request.owner)
-    signed = SIGNED.pack(BlockAndRound(request.block, request.round))
-    return RequestTerms(block, owner, GENUINE(owner, signed, term(request.signature)))
-
-
-def claim_votes(outcome: Accepted[Chain], signer: Any, executed: Any) -> None:
-    """Claim that the outputs are one vote for an executed block, none without a key, and then the requests."""
+def claim_votes(outcome: Accepted[Chain], signer: Any, expected: VoteTerms) -> None:
+    """Claim that the outputs are one vote, none without a key, and then the requests."""
     *votes, requests = outcome.outputs
     claim("one vote, with a key", len(votes) == (0 if signer is None else 1))
     claim("then the pending requests", requests == requests_of(outcome.state)[0])
     for vote in votes:
-        claim("the vote is to confirm, in round 0", (vote.payload.kind, vote.payload.round) == (Kind.CONFIRMED, 0))
-        claim("the vote is for the pending block", term(vote.payload.block_hash) == HASH_OF(executed))
+        validates = z3.BoolVal(vote.payload.kind is Kind.VALIDATED)
+        claim("the vote is of the kind", validates == expected.validates)
+        claim("and of the round", term(vote.payload.round) == expected.round)
+        claim("the vote is for the executed block", term(vote.payload.block_hash) == HASH_OF(expected.executed))
         claim("the vote is the signer's", vote.validator is signer.public_key)
         claim("and signed by it", term(vote.signature) == SIGNATURE(term(signer.secret), PAYLOADS.pack(vote.payload)))
 
@@ -446,15 +582,61 @@ def certificates(given: Given) -> Iterator[Query]:
     yield from lifted("handle_certificate", run)
 
 
+@proof("HANDLE-VALIDATED")
+def validated_certificates(given: Given) -> Iterator[Query]:
+    """Run the handler on an arbitrary cell and certificate."""
+
+    def run() -> None:
+        call = call_validated(given)
+        outcome = call.handle(call.chain)
+        column(outcome, *guards_of_validated(call))
+        if isinstance(outcome, Rejected):
+            return
+        before, after = terms_of(call.chain), terms_of(outcome.state)
+        new = certificate_terms(call.item)
+        vote = VoteTerms(new.executed, new.round, z3.BoolVal(False))
+        votes = z3.BoolVal(any(isinstance(output, Vote) for output in outcome.outputs))
+        claim("the contract", said("HANDLE-VALIDATED", WORDS, before, after, vote, VALIDATED, votes))
+        if outcome.state is call.chain:
+            claim("what changes nothing is old", term(call.item.executed.block.height) < before.next_height)
+            claim_info(outcome)
+            return
+        claim("the consistent part stays the same", outcome.state.consistent is call.chain.consistent)
+        claim_frame(call.chain, outcome.state, "rounds")
+        claim_votes(outcome, call.key.opened, vote)
+
+    yield from lifted("handle_validated", run)
+
+
+def guards_of_validated(call: Call) -> Iterator[Guard]:
+    """Yield the guards in their order; below the next height only the first one stands."""
+    part, executed, cell = call.chain.consistent, call.item.executed, terms_of(call.chain)
+    height, next_height = term(executed.block.height), term(part.next_height)
+    new, lock = partial(_at_next, height < next_height), cell.locked
+    yield Guard(Reason.INACTIVE_CHAIN, part.created)
+    yield new(Reason.CHAIN_CLOSED, part.owner is not None)
+    yield new(Reason.MISSING_EARLIER_BLOCKS, height == next_height, part.next_height)
+    yield new(Reason.UNEXPECTED_CERTIFICATE_KIND, isinstance(part.owner, Owners), Kind.VALIDATED)
+    yield new(Reason.CERTIFICATE_REQUIRES_QUORUM, VERIFIES(CERTIFICATES.pack(call.item)))
+    yield new(
+        Reason.INVALID_BLOCK_CHAINING, term(executed.block.previous_hash) == term(part.block_hash), part.block_hash
+    )
+    highest, round = current(cell), term(call.item.round)
+    yield new(Reason.INSUFFICIENT_ROUND, round >= highest, SInt(highest - 1))
+    agrees = z3.Implies(conj(lock.present, lock.round == round), lock.executed == EXECUTED.pack(executed))
+    yield new(Reason.HAS_LOCKED_BLOCK, agrees, SInt(lock.round))
+
+
+def _at_next(old: z3.BoolRef, reason: Reason, holds: Any, detail: Any = None) -> Guard:
+    """Return a guard that does not stand for old blocks."""
+    return Guard(reason, z3.Or(old, term(holds)), detail)
+
+
 def guards_of_certificate(call: Call) -> Iterator[Guard]:
     """Yield the guards in their order; below the next height only the first one stands."""
     part, executed = call.chain.consistent, call.item.executed
     height, next_height = term(executed.block.height), term(part.next_height)
-    old = height < next_height
-
-    def new(reason: Reason, holds: Any, detail: Any = None) -> Guard:
-        return Guard(reason, z3.Or(old, term(holds)), detail)
-
+    new = partial(_at_next, height < next_height)
     yield Guard(Reason.INACTIVE_CHAIN, part.created)
     yield new(Reason.CHAIN_CLOSED, part.owner is not None)
     yield new(Reason.MISSING_EARLIER_BLOCKS, height == next_height, part.next_height)

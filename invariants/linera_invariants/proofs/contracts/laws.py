@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-import attrs
 import z3
 from attrs import evolve, field, frozen
 
@@ -13,7 +12,6 @@ from linera_invariants.proofs.lifted import lifted, with_callees
 from linera_invariants.proofs.queries import Query
 from linera_invariants.proofs.symbolic import (
     SAtom,
-    Symbolic,
     assume,
     attempt,
     claim,
@@ -26,6 +24,7 @@ from linera_invariants.proofs.symbolic import (
 )
 from linera_invariants.proofs.theorems import Given, formula, proof, said
 from linera_invariants.proofs.twins import Dropped, SMap, SSet
+from linera_reference.certificate import Kind
 from linera_reference.chain import Chain, confirm_messages, owed_messages, put_inbox
 from linera_reference.context import Context
 from linera_reference.crypto import Signer
@@ -41,6 +40,7 @@ from linera_reference.validator import (
     handle_confirm_updated_recipient,
 )
 
+from .certification import same
 from .chain import (
     CERTIFICATES,
     EXECUTED,
@@ -54,7 +54,7 @@ from .chain import (
     part_of,
 )
 from .execution import any_inbox
-from .handlers import Call, call_certificate, call_request
+from .handlers import Call, call_certificate, call_request, call_validated
 
 # --- Rejections --------------------------------------------------------------------------------------------------
 
@@ -87,29 +87,6 @@ def rejections(_: Given) -> Iterator[Query]:
             claim("and a rejection ends that one too", rejects and again.reason is reason and again.detail is detail)
 
     yield from lifted("transition", run)
-
-
-TERMS: Final = (Symbolic, z3.ExprRef, int)
-
-
-def same(one: Any, other: Any) -> z3.BoolRef:
-    """Say that two values are equal, field by field."""
-    if one is other:
-        return z3.BoolVal(True)
-    if isinstance(one, Symbolic) or isinstance(other, Symbolic):
-        comparable = all(isinstance(value, TERMS) for value in (one, other))
-        same_sort = comparable and term(one).sort() == term(other).sort()
-        return term(one) == term(other) if same_sort else z3.BoolVal(False)
-    if type(one) is not type(other):
-        return z3.BoolVal(False)
-    if isinstance(one, tuple):
-        parts = [same(a, b) for a, b in zip(one, other, strict=True)] if len(one) == len(other) else [z3.BoolVal(False)]
-        return conj(*parts)
-    if isinstance(one, z3.ExprRef):
-        return one == other
-    if attrs.has(type(one)):
-        return conj(*(same(getattr(one, f.name), getattr(other, f.name)) for f in attrs.fields(type(one))))
-    return z3.BoolVal(bool(one == other))
 
 
 # --- Repeated inputs ---------------------------------------------------------------------------------------------
@@ -146,6 +123,7 @@ def counted(_: Any, counters: SMap, dropped: Dropped) -> SMap:
 REPEATED: Final = {
     "handle_request": call_request,
     "handle_certificate": call_certificate,
+    "handle_validated": call_validated,
     "handle_confirm_updated_recipient": call_answer,
 }
 
@@ -207,7 +185,12 @@ def any_input(context: Context, signer: Signer) -> Routed:
         return Routed(item, item.block.chain_id, "handle_request", lambda c: (context, c, item, signer))
     if decide(fresh("a certificate", z3.BoolSort())):
         item = unknown(CERTIFICATES, "certificate")
-        return Routed(item, item.executed.block.chain_id, "handle_certificate", lambda c: (context, c, item))
+        target = item.executed.block.chain_id
+        if decide(fresh("validates", z3.BoolSort())):
+            validated = evolve(item, kind=Kind.VALIDATED)
+            return Routed(validated, target, "handle_validated", lambda c: (context, c, validated, signer))
+        confirmed = evolve(item, kind=Kind.CONFIRMED)
+        return Routed(confirmed, target, "handle_certificate", lambda c: (context, c, confirmed))
     sender, recipient = unknown(CHAIN_IDS, "sender"), unknown(CHAIN_IDS, "recipient")
     if decide(fresh("a batch", z3.BoolSort())):
         batch = UpdateRecipient(sender, recipient, ())
@@ -218,7 +201,7 @@ def any_input(context: Context, signer: Signer) -> Routed:
 
 @frozen(eq=False)
 class Handled:
-    """Stand for the four handlers: each notes what it was given, and rejects, leaves the chain, or changes it."""
+    """Stand for the handlers: each notes what it was given, and rejects, leaves the chain, or changes it."""
 
     calls: list[tuple[str, Chain, tuple[Any, ...], Any]] = field(factory=list)
 
@@ -240,6 +223,7 @@ class Handled:
 HANDLERS: Final = (
     "handle_request",
     "handle_certificate",
+    "handle_validated",
     "handle_update_recipient",
     "handle_confirm_updated_recipient",
 )
@@ -283,11 +267,16 @@ def routes(_: Given) -> Iterator[Query]:
 def owes(chain: Chain, origin: Any) -> z3.BoolRef:
     """Say that an origin is listed as owing exactly if its mailbox holds messages consumed by anticipation."""
     local: Any = chain.localized
+    listed: z3.BoolRef = local.owing.array[origin] == is_owed(local, origin)
+    return listed
+
+
+def is_owed(local: Any, origin: Any) -> z3.BoolRef:
+    """Say that the mailbox of an origin holds messages consumed by anticipation."""
     box = local.mailboxes.array[origin]
     queue = part_of(MAILBOXES, type(MAILBOXES.unpack(box)), "removed")(box)
     head, tail = queue.sort().accessor(0, 1)(queue), queue.sort().accessor(0, 2)(queue)
-    held = conj(local.mailboxes.present[origin], head < tail)
-    return local.owing.array[origin] == held
+    return conj(local.mailboxes.present[origin], head < tail)
 
 
 @proof("OWING")

@@ -16,8 +16,8 @@ from linera_invariants.proofs.twins import SMap, TurnProvedError
 from linera_reference.chain import schedule_messages
 from linera_reference.rejections import Rejected, Rejection
 
+from .certification import same
 from .chain import HEIGHTS, OUTBOXES
-from .laws import same
 
 
 class SReason(SAtom):

@@ -6,7 +6,7 @@ from typing import Any, Final
 import z3
 from attrs import evolve, frozen
 
-from linera_invariants.proofs.codecs import BYTES, CHAIN_IDS, optional, records, unknown
+from linera_invariants.proofs.codecs import BYTES, CHAIN_IDS, records, unknown
 from linera_invariants.proofs.lifted import lifted, with_callees
 from linera_invariants.proofs.lists import Induction, SList
 from linera_invariants.proofs.queries import Query
@@ -34,10 +34,12 @@ from .chain import (
     NO_MESSAGES,
     ONE_MESSAGE,
     OUTGOING,
+    OWNER,
     REST,
     STATES,
     SMessages,
     any_context,
+    opened,
     rest_of,
 )
 from .execution import (
@@ -58,6 +60,7 @@ from .execution import (
     sent_in,
     state_in,
 )
+from .owners import owner_changes
 
 NUMBER: Final = z3.IntSort()
 CREDITED: Final = z3.Function("credited", BYTES.sort, NUMBER)
@@ -120,8 +123,8 @@ def token(rule: Callable[..., Any], given: Given) -> Callable[..., Any]:
         assume(given("CREDIT-ENCODING", payload, amount))
         return SAtom(payload)
 
-    read = with_callees(application._read, decode=decode)  # noqa: SLF001 - it is part of both methods
-    return with_callees(rule, _read=read, encode=encode, min=least)
+    read = with_callees(application.read, decode=decode)
+    return with_callees(rule, read=read, encode=encode, min=least)
 
 
 def least(one: Any, other: Any) -> Any:
@@ -239,7 +242,7 @@ def one_transaction(given: Given) -> Iterator[Query]:
 
     def run() -> None:
         before, transaction = unknown(RUNNING, "before"), unknown(TRANSACTIONS, "transaction")
-        before = evolve(before, owner=optional(BYTES).unpack(before.owner.term), messages=())
+        before = evolve(before, owner=opened(OWNER, before.owner), messages=())
         assume(conj(AMOUNT(term(before.state)) >= 0, AMOUNT(term(before.state)) <= MAX_U128))
         lawful = with_callees(apply_effect, fold=lambda *_: may_reject(Reason.USER_ERROR))
         execute = with_callees(
@@ -247,6 +250,7 @@ def one_transaction(given: Given) -> Iterator[Query]:
             execute_operation=with_callees(execute_operation, apply_effect=lawful),
             execute_message=with_callees(execute_message, apply_effect=lawful),
             open_chain=with_callees(open_chain, child=lambda *_: unknown(CHAIN_IDS, "child")),
+            change_owners=owner_changes(),
         )
         chain, index = unknown(CHAIN_IDS, "chain"), unknown(INDICES, "index")
         context = any_context(TokenInUse(given))

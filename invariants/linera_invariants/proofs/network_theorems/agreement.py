@@ -2,8 +2,10 @@
 
 The state has one cell per validator and chain, the votes and signatures ever made, and the certified blocks. A step
 changes one cell as the contract of a handler allows, or adds a signature, a vote of a Byzantine validator or a
-certificate. ``done``, ``past`` and ``source`` are history that no handler reads: the block executed at a height, the
-rest after so many blocks, and the block whose message created the chain.
+certificate. ``validates`` and ``confirms`` are the votes by executed block and round; ``voted`` are those for proposals
+among them, of either kind, which a validator casts after it executed the block. ``done``, ``past`` and ``source`` are
+history that no handler reads: the block executed at a height, the rest after so many blocks, and the block whose
+message created the chain.
 """
 
 from collections.abc import Callable
@@ -11,20 +13,31 @@ from typing import Any, Final, TypeAlias
 
 import z3
 
-from linera_invariants.proofs.cells import CellTerms, CreationWords, Option, RequestTerms, Words
+from linera_invariants.proofs.cells import (
+    CellTerms,
+    CertificateTerms,
+    CreationWords,
+    Option,
+    RequestTerms,
+    VoteTerms,
+    Words,
+)
 from linera_invariants.proofs.relational import Action, State, TransitionSystem, state
 from linera_invariants.proofs.symbolic import conj
 from linera_invariants.proofs.theorems import Given, formula
 from linera_invariants.proofs.twins import forall
 
-VALIDATOR, CHAIN, BLOCK, EXECUTED, REST, KEY, HASH, QUORUM = map(
-    z3.DeclareSort, ("Validator", "ChainId", "Block", "ExecutedBlock", "Rest", "Key", "Hash", "Quorum")
+VALIDATOR, CHAIN, BLOCK, EXECUTED, REST, KEY, OWNER, HASH, QUORUM = map(
+    z3.DeclareSort, ("Validator", "ChainId", "Block", "ExecutedBlock", "Rest", "Key", "Owner", "Hash", "Quorum")
 )
 NUMBER, TRUTH = z3.IntSort(), z3.BoolSort()
 
 V, C = z3.Const("validator", VALIDATOR), z3.Const("chain", CHAIN)
 BLOCK_IN, EXECUTED_IN, KEY_IN = z3.Const("block", BLOCK), z3.Const("executed_block", EXECUTED), z3.Const("key", KEY)
 """What a step is about: the acting validator and the chain of the cell, and what it handles."""
+
+ROUND_IN, VOTE = z3.Int("request_round"), VoteTerms(EXECUTED_IN, z3.Int("round"), z3.Bool("is_validated"))
+REASON = CertificateTerms(z3.Bool("is_justified"), z3.Const("justification", EXECUTED), z3.Int("justification_round"))
 
 KEPT_AFTER = z3.Function("kept_after", EXECUTED, TRUTH)
 
@@ -44,7 +57,9 @@ def option(name: str, *sorts: z3.SortRef) -> Callable[..., Option]:
 
 WORDS: Final = Words(
     is_created=z3.Function("is_created", REST, TRUTH),
-    owner_of=option("owner_of", REST, KEY),
+    owner_of=option("owner_of", REST, OWNER),
+    owns=z3.Function("owns", OWNER, KEY, TRUTH),
+    several=z3.Function("several", OWNER, TRUTH),
     block_of=z3.Function("block_of", EXECUTED, BLOCK),
     height_of=z3.Function("height_of", BLOCK, NUMBER),
     previous_of=option("previous_of", BLOCK, HASH),
@@ -80,7 +95,9 @@ def start(s: State) -> z3.BoolRef:
     return conj(
         forall((VALIDATOR, CHAIN), begins),
         forall((VALIDATOR, EXECUTED), lambda v, e: z3.Not(s.voted(v, e))),
+        forall((VALIDATOR, EXECUTED, NUMBER), lambda v, e, r: z3.Not(z3.Or(s.validates(v, e, r), s.confirms(v, e, r)))),
         forall((EXECUTED,), lambda e: z3.Not(s.certified(e))),
+        forall((EXECUTED, NUMBER), lambda e, r: z3.Not(s.validated(e, r))),
         forall((VALIDATOR, EXECUTED), lambda v, e: z3.Not(s.sent(v, e))),
         forall((KEY, BLOCK), lambda k, b: z3.Not(s.signed(k, b))),
     )
@@ -107,6 +124,10 @@ def network() -> State:
         tip=(*at, HASH),
         has_pending=(*at, TRUTH),
         pending=(*at, EXECUTED),
+        last=(*at, NUMBER),
+        has_locked=(*at, TRUTH),
+        locked=(*at, EXECUTED),
+        locked_round=(*at, NUMBER),
         rest=(*at, REST),
         log=(*at, NUMBER, HASH),
         archived=(*at, TRUTH),
@@ -114,9 +135,12 @@ def network() -> State:
         past=(*at, NUMBER, REST),
         source=(*at, EXECUTED),
         voted=(VALIDATOR, EXECUTED, TRUTH),
+        validates=(VALIDATOR, EXECUTED, NUMBER, TRUTH),
+        confirms=(VALIDATOR, EXECUTED, NUMBER, TRUTH),
         kept=(*at, EXECUTED, TRUTH),
         sent=(VALIDATOR, EXECUTED, TRUTH),
         certified=(EXECUTED, TRUTH),
+        validated=(EXECUTED, NUMBER, TRUTH),
         signed=(KEY, BLOCK, TRUTH),
     )
 
@@ -124,7 +148,8 @@ def network() -> State:
 def cell(s: State, v: z3.ExprRef, c: z3.ExprRef) -> CellTerms:
     """Return the view of a chain at a validator."""
     tip, pending = Option(s.has_tip(v, c), s.tip(v, c)), Option(s.has_pending(v, c), s.pending(v, c))
-    return CellTerms(s.rest(v, c), s.next_height(v, c), tip, pending, lambda n: s.log(v, c, n))
+    locked = CertificateTerms(s.has_locked(v, c), s.locked(v, c), s.locked_round(v, c))
+    return CellTerms(s.rest(v, c), s.next_height(v, c), tip, pending, lambda n: s.log(v, c, n), s.last(v, c), locked)
 
 
 def is_created(s: State, v: z3.ExprRef, c: z3.ExprRef) -> z3.BoolRef:
@@ -142,8 +167,10 @@ def any_cell() -> CellTerms:
     """Return the arbitrary cell after a step."""
     tip = Option(z3.Bool("has_tip_after"), z3.Const("tip_after", HASH))
     pending = Option(z3.Bool("has_pending_after"), z3.Const("pending_after", EXECUTED))
-    log = z3.Function("log_after", NUMBER, HASH)
-    return CellTerms(z3.Const("rest_after_step", REST), z3.Int("next_height_after"), tip, pending, log)
+    log, last = z3.Function("log_after", NUMBER, HASH), z3.Int("last_after")
+    lock = z3.Bool("has_locked_after"), z3.Const("locked_after", EXECUTED), z3.Int("locked_round_after")
+    rest, height = z3.Const("rest_after_step", REST), z3.Int("next_height_after")
+    return CellTerms(rest, height, tip, pending, log, last, CertificateTerms(*lock))
 
 
 def put(s: State, after: CellTerms) -> State:
@@ -154,6 +181,10 @@ def put(s: State, after: CellTerms) -> State:
         "tip": after.tip.value,
         "has_pending": after.pending.present,
         "pending": after.pending.value,
+        "last": after.last,
+        "has_locked": after.locked.present,
+        "locked": after.locked.executed,
+        "locked_round": after.locked.round,
         "rest": after.rest,
     }
     for name, value in values.items():
@@ -163,6 +194,12 @@ def put(s: State, after: CellTerms) -> State:
         log=lambda v, c, n: z3.If(conj(v == V, c == C), after.log(n), log(v, c, n)),
         kept=lambda v, c, e: z3.If(conj(v == V, c == C), KEPT_AFTER(e), kept(v, c, e)),
     )
+
+
+def is_shared(s: State, v: z3.ExprRef, c: z3.ExprRef) -> z3.BoolRef:
+    """A chain is active and has several owners."""
+    owner = WORDS.owner_of(s.rest(v, c))
+    return conj(is_created(s, v, c), owner.present, WORDS.several(owner.value))
 
 
 def keeps(
@@ -186,9 +223,11 @@ def actions(given: Contracts, s: State) -> dict[str, Action]:
     steps = {
         "handle a request": _request,
         "handle a certificate": _certificate,
+        "handle a validated certificate": _validated,
         "handle messages": _messages,
         "handle an answer": _answer,
         "archive": _archive,
+        "restart": _restart,
         "send messages": _send,
         "a Byzantine vote": _byzantine_vote,
         "a signature": _signature,
@@ -204,13 +243,29 @@ def alone() -> z3.BoolRef:
 
 
 def _request(given: Contracts, s: State) -> Step:
-    request = RequestTerms(BLOCK_IN, KEY_IN, z3.Bool("authentic"))
+    request = RequestTerms(BLOCK_IN, KEY_IN, z3.Bool("authentic"), ROUND_IN, REASON)
     signed = given("OWNERS-SIGN", request.authentic, s.signed(KEY_IN, BLOCK_IN))
     after = any_cell()
-    accepted = given("HANDLE-REQUEST", WORDS, cell(s, V, C), after, request, EXECUTED_IN)
+    accepted = given("HANDLE-REQUEST", WORDS, cell(s, V, C), after, request, VOTE, s.validated)
     routed = given("ROUTING", chain_of(BLOCK_IN), C)
     guard = conj(correct(V), routed, signed, accepted, keeps(given, s))
-    return guard, put(s, after).set_true("voted", V, EXECUTED_IN)
+    return guard, cast(put(s, after)).set_true("voted", V, EXECUTED_IN)
+
+
+def cast(s: State) -> State:
+    """Return the state with the vote of the step: to validate, or to confirm."""
+    place = (V, EXECUTED_IN, VOTE.round)
+    validates = s.update("validates", place, z3.Or(VOTE.validates, s.validates(*place)))
+    return validates.update("confirms", place, z3.Or(z3.Not(VOTE.validates), s.confirms(*place)))
+
+
+def _validated(given: Contracts, s: State) -> Step:
+    after, votes, place = any_cell(), z3.Bool("votes"), (V, EXECUTED_IN, VOTE.round)
+    final = VoteTerms(EXECUTED_IN, VOTE.round, z3.BoolVal(False))
+    accepted = given("HANDLE-VALIDATED", WORDS, cell(s, V, C), after, final, s.validated, votes)
+    routed = given("ROUTING", chain_of(WORDS.block_of(EXECUTED_IN)), C)
+    guard = conj(correct(V), routed, accepted, keeps(given, s))
+    return guard, put(s, after).update("confirms", place, z3.Or(votes, s.confirms(*place)))
 
 
 def _certificate(given: Contracts, s: State) -> Step:
@@ -249,13 +304,19 @@ def _archive(given: Contracts, s: State) -> Step:
     return conj(correct(V), archived, keeps(given, s)), put(s, after).set_true("archived", V, C)
 
 
+def _restart(given: Contracts, s: State) -> Step:
+    after = any_cell()
+    restarted = given("RESTART-CHAIN", cell(s, V, C), after)
+    return conj(correct(V), restarted, keeps(given, s)), put(s, after)
+
+
 def _send(given: Contracts, s: State) -> Step:
     carried = given("CARRIED-CERTIFICATES", s.kept(V, C, EXECUTED_IN))
     return conj(correct(V), carried), s.set_true("sent", V, EXECUTED_IN)
 
 
 def _byzantine_vote(_: Contracts, s: State) -> Step:
-    return z3.Not(correct(V)), s.set_true("voted", V, EXECUTED_IN)
+    return z3.Not(correct(V)), cast(s).set_true("voted", V, EXECUTED_IN)
 
 
 def _signature(_: Contracts, s: State) -> Step:
@@ -263,9 +324,11 @@ def _signature(_: Contracts, s: State) -> Step:
 
 
 def _certificates(_: Contracts, s: State) -> Step:
-    formed = z3.Function("certified_after", EXECUTED, TRUTH)
-    grown = forall((EXECUTED,), lambda e: z3.Implies(s.certified(e), formed(e)))
-    return grown, s.replace(certified=formed)
+    certified = z3.Function("certified_after", EXECUTED, TRUTH)
+    validated = z3.Function("validated_after", EXECUTED, NUMBER, TRUTH)
+    grown = forall((EXECUTED,), lambda e: z3.Implies(s.certified(e), certified(e)))
+    more = forall((EXECUTED, NUMBER), lambda e, r: z3.Implies(s.validated(e, r), validated(e, r)))
+    return conj(grown, more), s.replace(certified=certified, validated=validated)
 
 
 def system(given: Given, **parts: Any) -> TransitionSystem:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import z3
 from attrs import evolve
 
-from linera_invariants.proofs.cells import CellTerms, Option
+from linera_invariants.proofs.cells import CellTerms, CertificateTerms, Option
 from linera_invariants.proofs.codecs import BYTES
 from linera_invariants.proofs.contracts.audit import PLACES, is_marked_rightly, told_of
 from linera_invariants.proofs.contracts.audits import AT, MET, PASSED, Parts
@@ -48,8 +48,10 @@ V, C = z3.Const("validator", VALIDATOR), z3.Const("chain", CHAIN)
 
 def auditor(n: Any) -> CellTerms:
     """Return the auditor's chain after n blocks."""
-    nothing = Option(z3.BoolVal(False), audited(n))
-    return CellTerms(audited_rest(n), n, Option(n > 0, audited_tip(n)), nothing, lambda i: audited_log(n, i))
+    nothing, zero = z3.BoolVal(False), z3.IntVal(0)
+    pending, locked = Option(nothing, audited(n)), CertificateTerms(nothing, audited(n), zero)
+    tip = Option(n > 0, audited_tip(n))
+    return CellTerms(audited_rest(n), n, tip, pending, lambda i: audited_log(n, i), zero, locked)
 
 
 def block_passes(given: Given, s: State, n: Any) -> z3.BoolRef:

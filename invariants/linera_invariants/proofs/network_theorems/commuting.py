@@ -9,6 +9,7 @@ import z3
 from attrs import evolve, fields, frozen
 
 from linera_invariants.proofs.codecs import unknown
+from linera_invariants.proofs.contracts.certification import same
 from linera_invariants.proofs.contracts.chain import (
     BLOCKS,
     EXECUTED,
@@ -45,7 +46,6 @@ from linera_invariants.proofs.contracts.execution import (
     with_cursors,
 )
 from linera_invariants.proofs.contracts.inbox import History
-from linera_invariants.proofs.contracts.laws import same
 from linera_invariants.proofs.contracts.purity import RECIPIENTS, Function
 from linera_invariants.proofs.lifted import lifted, with_callees
 from linera_invariants.proofs.queries import Query

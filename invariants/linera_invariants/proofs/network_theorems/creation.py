@@ -27,12 +27,11 @@ from .agreement import (
     is_closed,
     is_created,
     network,
-    place_of,
     system,
 )
 from .example import CHILD, example, family
 from .histories import is_reached, keeps
-from .logs import is_done
+from .logs import is_done, one_chain
 from .states import agree
 
 
@@ -94,8 +93,10 @@ def creations_are_unique(given: Given) -> Iterator[Query]:
         return given("CREATION-INDEX", WORDS, CREATION, rest, block, chain_of(block), c)
 
     s = network()
-    facts = {name: given(name, s) for name in ("ONE-CHAIN", "HISTORY", "TRANSACTIONS-COUNTED", "VOTE-VALIDITY")}
-    facts["UNIQUE-CERTIFICATES"] = given("UNIQUE-CERTIFICATES", s.certified, place_of)
+    facts = {name: given(name, s) for name in ("HISTORY", "TRANSACTIONS-COUNTED", "VOTE-VALIDITY", "SAME-EXECUTION")}
+    only = (agree(s), given("LOG-CHAINING", s), facts["SAME-EXECUTION"])
+    yield Query("where a block is certified, nothing else was executed", only, one_chain(s))
+    facts["ONE-CHAIN"] = one_chain(s)
     facts["CREATION-INDEX"] = forall((REST, BLOCK, CHAIN), indexed)
     facts["agreement"] = agree(s)
     case = tuple(z3.Const(f"case_{i}", sort) for i, sort in enumerate(SORTS))

@@ -1,4 +1,7 @@
-"""A small network for witnesses: a chain of two blocks, the first of which created another chain."""
+"""A small network for witnesses: a chain of two blocks, the first of which created another chain.
+
+The second block was validated in round 1 and then confirmed, the first one was confirmed at once.
+"""
 
 from typing import Any
 
@@ -43,6 +46,11 @@ def certified(executed: Any) -> z3.BoolRef:
     return z3.Or(executed == FIRST, executed == SECOND)
 
 
+def in_round_1(executed: Any, its_round: Any) -> z3.BoolRef:
+    """The second block, in round 1."""
+    return conj(executed == SECOND, its_round == 1)
+
+
 def example() -> State:
     """Return a state after two blocks of the parent, and none of the child."""
     return network().replace(
@@ -50,6 +58,8 @@ def example() -> State:
         has_tip=by_chain(z3.BoolVal(True), z3.BoolVal(False)),
         tip=always(WORDS.hash_of(SECOND)),
         has_pending=always(z3.BoolVal(False)),
+        last=always(z3.IntVal(0)),
+        has_locked=always(z3.BoolVal(False)),
         rest=by_chain(RESTS[2], BORN),
         log=lambda _v, _c, n: WORDS.hash_of(at(n, FIRST, SECOND)),
         archived=always(z3.BoolVal(False)),
@@ -57,8 +67,11 @@ def example() -> State:
         past=lambda v, c, n: by_chain(at(n, *RESTS), BORN)(v, c),
         source=always(FIRST),
         voted=lambda _v, e: certified(e),
+        validates=lambda _v, e, r: in_round_1(e, r),
+        confirms=lambda _v, e, r: z3.Or(in_round_1(e, r), conj(e == FIRST, r == 0)),
         kept=lambda _v, c, e: conj(c == C, certified(e)),
         sent=lambda _v, e: e == FIRST,
         certified=certified,
+        validated=in_round_1,
         signed=always(z3.BoolVal(True)),
     )

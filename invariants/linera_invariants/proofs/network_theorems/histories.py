@@ -17,6 +17,7 @@ from .agreement import (
     CHAIN,
     CREATION,
     EXECUTED,
+    KEY,
     NUMBER,
     REST,
     VALIDATOR,
@@ -147,17 +148,22 @@ def transactions_are_counted(given: Given) -> Iterator[Query]:
 
 
 def attested(s: State, v: Any, e: Any) -> z3.BoolRef:
-    """A block executes where a validator reached its height, and the owner of this state signed it."""
+    """A block executes where a validator reached its height, and an owner in this state signed it."""
     block = WORDS.block_of(e)
     c, n = chain_of(block), WORDS.height_of(block)
     rest = s.past(v, c, n)
-    signed = s.signed(WORDS.owner_of(rest).value, block)
-    return conj(is_reached(s, v, c, n), executed_on(rest, e), signed)
+    return conj(is_reached(s, v, c, n), executed_on(rest, e), is_signed(s, rest, block))
+
+
+def is_signed(s: State, rest: Any, block: Any) -> z3.BoolRef:
+    """A key that owns the chain in this state signed a block."""
+    key = z3.Const("key!", KEY)
+    return z3.Exists([key], conj(WORDS.owns(WORDS.owner_of(rest).value, key), s.signed(key, block)))
 
 
 @formula("VOTE-VALIDITY")
 def vote_validity(s: State) -> z3.BoolRef:
-    """A vote of a correct validator attests that the owner of the time signed the block, and that it executes."""
+    """A vote of a correct validator attests that an owner of the time signed the block, and that it executes."""
 
     def valid(v: Any, e: Any) -> z3.BoolRef:
         return z3.Implies(conj(correct(v), s.voted(v, e)), attested(s, v, e))

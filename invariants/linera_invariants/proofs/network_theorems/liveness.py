@@ -5,7 +5,7 @@ from typing import Any
 
 import z3
 
-from linera_invariants.proofs.cells import RequestTerms
+from linera_invariants.proofs.cells import CertificateTerms, RequestTerms, VoteTerms
 from linera_invariants.proofs.contracts import client
 from linera_invariants.proofs.contracts.client import may_commit, may_vote
 from linera_invariants.proofs.contracts.committee import NOBODY, SETS, VALIDATORS, weight_of
@@ -186,9 +186,22 @@ def is_open_proposal(s: State, v: Any, owner: Any, executed: Any) -> z3.BoolRef:
     """A block is pending at a correct validator, and it is the only one that the owner signed at its height."""
     block = WORDS.block_of(executed)
     c = chain_of(block)
-    owned = WORDS.owner_of(s.rest(v, c)).holds(owner)
     pending = cell(s, v, c).pending.holds(executed)
-    return conj(correct(v), pending, owned, s.next_height(v, c) < MAX_U64, only_signed(s, owner, block))
+    low = s.next_height(v, c) < MAX_U64
+    return conj(correct(v), pending, is_single_owner(s.rest(v, c), owner), low, only_signed(s, owner, block))
+
+
+def is_single_owner(rest: Any, key: Any) -> z3.BoolRef:
+    """A chain has one owner, and this is its key."""
+    owner = WORDS.owner_of(rest)
+    only = forall((KEY,), lambda other: WORDS.owns(owner.value, other) == (other == key), "k")
+    return conj(owner.present, z3.Not(WORDS.several(owner.value)), only)
+
+
+def request_of(s: State, owner: Any, block: Any) -> RequestTerms:
+    """Return the request in round 0 that an owner may have signed."""
+    nothing = CertificateTerms(z3.BoolVal(False), OPEN, z3.IntVal(0))
+    return RequestTerms(block, owner, s.signed(owner, block), z3.IntVal(0), nothing)
 
 
 @formula("MONOTONE-VALIDATION")
@@ -210,8 +223,7 @@ def is_free(s: State, owner: Any, executed: Any, w: Any) -> z3.BoolRef:
     """The owner's request is acceptable, if the block is pending already or runs."""
     block = WORDS.block_of(executed)
     here = cell(s, w, chain_of(block))
-    request = RequestTerms(block, owner, s.signed(owner, block))
-    acceptable = may_vote(WORDS, here, request, z3.BoolVal(True), runs(w, block))
+    acceptable = may_vote(WORDS, here, request_of(s, owner, block), z3.BoolVal(True), runs(w, block))
     return z3.Implies(z3.Or(here.pending.present, runs(w, block)), acceptable)
 
 
@@ -232,6 +244,7 @@ def way(s: State) -> dict[str, tuple[z3.BoolRef, tuple[str, ...]]]:
     on_top = WORDS.previous_of(block).equals(here.tip)
     return {
         "it stands at the next height": (stands, ("PENDING-HYGIENE",)),
+        "on the same last block": (z3.Implies(now, on_top), ("PENDING-HYGIENE", "LOG-CHAINING", "ONE-CHAIN")),
         "it was valid": (attested(s, V, OPEN), ("VOTE-VALIDITY",)),
         "before the present state": (rest == s.rest(V, c), ("HISTORY", "ARCHIVED-WAS-CLOSED")),
         "which the other one had too": (s.past(W, c, n) == rest, ("STATE-AGREEMENT",)),
@@ -239,7 +252,6 @@ def way(s: State) -> dict[str, tuple[z3.BoolRef, tuple[str, ...]]]:
         "before the same state": (z3.Implies(rival, s.past(VOTER, c, n) == rest), ("STATE-AGREEMENT",)),
         "so it is the same": (z3.Implies(rival, RIVAL == OPEN), ()),
         "the other one has this state": (z3.Implies(now, here.rest == rest), ("HISTORY", "ARCHIVED-WAS-CLOSED")),
-        "and the same last block": (z3.Implies(now, on_top), ("PENDING-HYGIENE", "LOG-CHAINING", "ONE-CHAIN")),
     }
 
 
@@ -284,18 +296,19 @@ def open_proposals_complete(given: Given) -> Iterator[Query]:
     s, after = network(), any_cell()
     block = WORDS.block_of(OPEN)
     c, n = place(OPEN)
-    vote = z3.Const("vote", EXECUTED)
+    vote = VoteTerms(z3.Const("vote", EXECUTED), z3.Int("round"), z3.Bool("is_validated"))
     here = cell(s, W, c)
     known = (
         is_open_proposal(s, V, OWNER, OPEN),
         conj(correct(W), is_reached(s, W, c, n), here.next_height == n, runs(W, block), s.signed(OWNER, block)),
         given("MONOTONE-VALIDATION", s, V, OWNER, OPEN, W),
     )
-    request, accepted = RequestTerms(block, OWNER, s.signed(OWNER, block)), z3.Bool("accepted")
+    request, accepted = request_of(s, OWNER, block), z3.Bool("accepted")
     accepts = given("REQUEST-ACCEPTED", accepted, WORDS, here, request, z3.BoolVal(True), runs(W, block))
     yield Query("it is accepted", (*known, accepts), accepted)
-    handled = given("HANDLE-REQUEST", WORDS, here, after, request, vote)
-    yield Query("the vote is for the one block", (*known, handled), vote == OPEN)
+    handled = given("HANDLE-REQUEST", WORDS, here, after, request, vote, s.validated)
+    confirms = conj(vote.executed == OPEN, vote.round == 0, z3.Not(vote.validates))
+    yield Query("the vote is to confirm the one block", (*known, handled), confirms)
     yield witness("somebody votes", (*known, accepts, handled, V != W))
     voters = z3.Const("voters", SETS)
     everybody = forall((VALIDATORS,), lambda v: z3.Implies(quorums.correct(v), voters[v]))
@@ -349,7 +362,7 @@ def rounds(strategy: tuple[z3.BoolRef, ...], views: client.Views, work: client.W
 def answer_alike(s: State, v: Any, w: Any, owner: Any, block: Any) -> z3.BoolRef:
     """What one correct validator may vote for, another one at this height may too, and the votes are the same."""
     one, other = (cell(s, u, chain_of(block)) for u in (v, w))
-    request = RequestTerms(block, owner, s.signed(owner, block))
+    request = request_of(s, owner, block)
     here, there = (may_vote(WORDS, x, request, z3.BoolVal(True), runs(u, block)) for x, u in ((one, v), (other, w)))
     free = z3.If(other.pending.present, WORDS.block_of(other.pending.value) == block, runs(w, block))
     ready = conj(correct(v), correct(w), is_reached(s, w, chain_of(block), one.next_height), free)

@@ -14,14 +14,20 @@ from linera_invariants.proofs.contracts.committee import EVERYBODY, NOBODY, SETS
 from linera_invariants.proofs.queries import Query, witness
 from linera_invariants.proofs.theorems import Given, formula, proof, said
 from linera_invariants.proofs.twins import forall
+from linera_reference.certificate import Kind
 
 QUORUMS: Final = z3.DeclareSort("Quorum")
 members: Final = z3.Function("members", QUORUMS, SETS)
 """The set of validators that a quorum is."""
 byzantine: Final = z3.Const("byzantine", SETS)
 total, faulty, quorum = z3.Ints("total faulty quorum")
+validates, confirms = (
+    z3.Function(name, VALIDATORS, EXECUTED.sort, z3.IntSort(), z3.BoolSort()) for name in ("validates", "confirms")
+)
+VOTES: Final = {Kind.VALIDATED: validates, Kind.CONFIRMED: confirms}
+"""Whether a validator ever voted for an executed block in a round, by the kind of the vote."""
 voted: Final = z3.Function("voted", VALIDATORS, EXECUTED.sort, z3.BoolSort())
-"""Whether a validator ever voted for an executed block."""
+"""Whether a validator ever voted for an executed block, in the kind and round that is meant."""
 
 
 def member(q: Any, validator: Any) -> Any:
@@ -140,7 +146,10 @@ def beyond_f(given: Given) -> Iterator[Query]:
 
 @formula("CERTIFICATE-SIGNERS")
 def certificate_signers(signers: Any, block: Any, correct: Any, voted: Any) -> z3.BoolRef:
-    """The signers of an accepted certificate are a quorum, and whoever is correct among them voted for the block."""
+    """The signers of an accepted certificate are a quorum, and whoever is correct among them voted for the block.
+
+    ``voted`` is about votes of the kind and the round of the certificate.
+    """
 
     def who_voted(v: Any) -> z3.BoolRef:
         return z3.Implies(z3.And(signers[v], correct(v)), voted(v, block))
@@ -150,33 +159,46 @@ def certificate_signers(signers: Any, block: Any, correct: Any, voted: Any) -> z
 
 @proof("CERTIFICATE-SIGNERS")
 def signers_voted(given: Given) -> Iterator[Query]:
-    """Every signer has a signature that verifies; whoever is correct made it, to vote for what has this hash.
+    """Every signer has a signature that verifies; whoever is correct made it, for a vote that it cast.
 
-    By definition, ``cast`` is the block for which a correct validator made a vote that it signed.
+    By definition, ``cast`` and ``cast_in`` are block and round of the vote of a correct validator that signs a payload.
     """
     block, n, its_round = z3.Const("block", EXECUTED.sort), z3.Int("n"), z3.Int("round")
     cast = z3.Function("cast", VALIDATORS, PAYLOADS.sort, EXECUTED.sort)
+    cast_in = z3.Function("cast_in", VALIDATORS, PAYLOADS.sort, z3.IntSort())
 
     def is_vote(v: Any, value: Any) -> z3.BoolRef:
-        voted_for = cast(v, value)
-        known = given("PAYLOAD-OF", value, voted_for), given("HASH-INJECTIVE", voted_for, block)
-        return z3.Implies(z3.And(correct(v), signed(v, value)), z3.And(voted(v, voted_for), *known))
+        voted_for, its_round = cast(v, value), cast_in(v, value)
+        kinds = (
+            z3.And(votes(v, voted_for, its_round), given("PAYLOAD-OF", value, voted_for, kind, its_round))
+            for kind, votes in VOTES.items()
+        )
+        same = given("HASH-INJECTIVE", voted_for, block)
+        return z3.Implies(z3.And(correct(v), signed(v, value)), z3.And(z3.Or(*kinds), same))
 
-    known = (
-        forall((z3.IntSort(),), lambda i: given("CHECK-CONFIRMED", i, n, block, its_round), "i"),
+    made = (
         forall((VALIDATORS,), lambda v: given("SIGNERS-LISTED", v, z3.IntVal(0), n), "v"),
         given("UNFORGEABLE", correct),
         forall((VALIDATORS, PAYLOADS.sort), is_vote, "w"),
     )
-    goal = said("CERTIFICATE-SIGNERS", first(n), block, correct, voted)
-    yield Query("an arbitrary accepted certificate", known, goal, {"n": n})
-    yield witness("an accepted certificate", known)
+
+    def asked(kind: Kind) -> Iterator[Query]:
+        checked = forall((z3.IntSort(),), lambda i: given(f"CHECK-{kind.name}", i, n, block, its_round), "i")
+        goal = said("CERTIFICATE-SIGNERS", first(n), block, correct, lambda v, e: VOTES[kind](v, e, its_round))
+        yield Query(f"an arbitrary {kind.name.lower()} certificate", (checked, *made), goal, {"n": n})
+        yield witness(f"a {kind.name.lower()} certificate", (checked, *made))
+
+    for kind in VOTES:
+        yield from asked(kind)
 
 
 @formula("CERTIFICATE-VOTES")
-def certificate_votes(certified: Any, member: Any, correct: Any, voted: Any) -> z3.BoolRef:
-    """For a certified block there is a quorum whose correct members voted for it."""
-    b = z3.Const("b", _domain(certified, 0, EXECUTED.sort))
+def certificate_votes(certified: Any, member: Any, correct: Any, voted: Any, executed: Any = None) -> z3.BoolRef:
+    """For a certified block there is a quorum whose correct members voted for it: in the kind and round that is meant.
+
+    ``executed`` is the sort of the blocks, if ``certified`` is no relation of the solver that tells.
+    """
+    b = z3.Const("b", executed if executed is not None else _domain(certified, 0, EXECUTED.sort))
     q, v = z3.Const("q", _domain(member, 0, QUORUMS)), z3.Const("v", _domain(member, 1, VALIDATORS))
     all_voted = z3.ForAll([v], z3.Implies(z3.And(member(q, v), correct(v)), voted(v, b)))
     return z3.ForAll([b], z3.Implies(certified(b), z3.Exists([q], all_voted)))

@@ -25,7 +25,7 @@ from .agreement import (
 )
 from .example import example, family
 from .histories import is_reached
-from .logs import AT, is_done
+from .logs import AT, is_done, one_chain
 
 
 def agree(s: State) -> z3.BoolRef:
@@ -48,7 +48,9 @@ def state_agreement(s: State) -> z3.BoolRef:
 def states_agree(given: Given) -> Iterator[Query]:
     """Induct over the steps: the same creation, then the same blocks, give the same rest."""
     s = network()
-    axioms = tuple(given(name, s) for name in ("SENT-CERTIFIED", "ONE-CHAIN", "HISTORY", "CREATION-UNIQUE"))
+    known = (agree(s), given("LOG-CHAINING", s), given("SAME-EXECUTION", s))
+    yield Query("where a block is certified, nothing else was executed", known, one_chain(s))
+    axioms = one_chain(s), *(given(name, s) for name in ("SENT-CERTIFIED", "HISTORY", "CREATION-UNIQUE"))
     invariants = {"histories agree": agree}
     yield from system(given, invariants=invariants, axioms=axioms).queries()
 

@@ -1,11 +1,12 @@
-"""A correct validator votes once per chain and height, so certificates are unique."""
+"""What votes of correct validators stand for: one per chain, height, kind and round, as long as the height lasts."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import z3
 
-from linera_invariants.proofs.queries import Query, witness
+from linera_invariants.proofs.cells import CellTerms
+from linera_invariants.proofs.queries import Query
 from linera_invariants.proofs.relational import State
 from linera_invariants.proofs.symbolic import conj
 from linera_invariants.proofs.theorems import Given, formula, proof, said
@@ -14,13 +15,14 @@ from linera_invariants.proofs.twins import forall
 from .agreement import (
     CHAIN,
     EXECUTED,
+    NUMBER,
     VALIDATOR,
     WORDS,
     cell,
     chain_of,
     correct,
     is_created,
-    member,
+    is_shared,
     network,
     place_of,
     system,
@@ -40,74 +42,72 @@ def one_vote(
     return forall((correct.domain(0), executed, executed), same)
 
 
-def vote_stands(s: State) -> z3.BoolRef:
-    """A vote is for a block below the next height, or at it and still pending."""
-
-    def stands(v: Any, e: Any) -> z3.BoolRef:
-        block = WORDS.block_of(e)
-        here = cell(s, v, chain_of(block))
-        height = WORDS.height_of(block)
-        pending = conj(height == here.next_height, here.pending.holds(e))
-        return z3.Implies(conj(correct(v), s.voted(v, e)), z3.Or(height < here.next_height, pending))
-
-    return forall((VALIDATOR, EXECUTED), stands)
-
-
 @proof("ONE-VOTE")
-def one_vote_per_height(given: Given) -> Iterator[Query]:
-    """Induct over the steps: a vote stays pending until the height is passed."""
-    invariants = {
-        "a vote is pending or past": vote_stands,
-        "one vote per height": lambda s: said("ONE-VOTE", correct, s.voted, place_of),
-    }
-    yield from system(given, invariants=invariants).queries()
+def one_vote_per_round(given: Given) -> Iterator[Query]:
+    """Induct over the steps: what was voted for in the last round of the height still stands."""
+
+    def once(kind: str) -> Callable[[State], z3.BoolRef]:
+        def one(s: State) -> z3.BoolRef:
+            votes = s.symbols[kind]
+            return forall((NUMBER,), lambda r: said("ONE-VOTE", correct, lambda v, e: votes(v, e, r), place_of), "r")
+
+        return one
+
+    invariants = {f"one block {kind} in a round": once(kind) for kind in ("validates", "confirms")}
+    yield from system(given, invariants=invariants, axioms=(given("VOTES-STAND", network()),)).queries()
 
 
-@formula("UNIQUE-CERTIFICATES")
-def unique_certificates(certified: Callable[..., Any], place: Callable[[Any], Any]) -> z3.BoolRef:
-    """Two certified blocks at a place are the same."""
-
-    def same(d: Any, e: Any) -> z3.BoolRef:
-        return z3.Implies(conj(certified(d), certified(e), place(d) == place(e)), d == e)
-
-    return forall((EXECUTED, EXECUTED), same)
+def in_progress(s: State, v: Any, e: Any, stands: Any) -> z3.BoolRef:
+    """Either the height of a block is passed, or it is the next one, and something holds of the cell."""
+    block = WORDS.block_of(e)
+    c, height = chain_of(block), WORDS.height_of(block)
+    here = cell(s, v, c)
+    return z3.Or(height < here.next_height, conj(height == here.next_height, stands(c, here)))
 
 
-@proof("UNIQUE-CERTIFICATES")
-def one_certificate_per_height(given: Given) -> Iterator[Query]:
-    """Two quorums share a correct validator, and it voted for both."""
-    s = network()
-    hypotheses = (
-        given("QUORUM-INTERSECTION", member, correct),
-        given("CERTIFICATE-VOTES", s.certified, member, correct, s.voted),
-        given("ONE-VOTE", correct, s.voted, place_of),
-    )
-    yield Query("one certified block per height", hypotheses, said("UNIQUE-CERTIFICATES", s.certified, place_of))
-    d, e = z3.Consts("first second", EXECUTED)
-    one_chain = chain_of(WORDS.block_of(d)) == chain_of(WORDS.block_of(e))
-    yield witness(
-        "two heights of a chain are certified", (*hypotheses, s.certified(d), s.certified(e), one_chain, d != e)
-    )
+def validation_stands(s: State) -> z3.BoolRef:
+    """A vote to validate was for a proposal; the last one of the height in progress is pending."""
+
+    def stands(v: Any, e: Any, r: Any) -> z3.BoolRef:
+        def last(c: Any, here: CellTerms) -> z3.BoolRef:
+            pending = z3.Implies(r == here.last, here.pending.value == e)
+            return conj(is_shared(s, v, c), here.pending.present, r <= here.last, pending)
+
+        known = conj(s.voted(v, e), in_progress(s, v, e, last))
+        return z3.Implies(conj(correct(v), s.validates(v, e, r)), known)
+
+    return forall((VALIDATOR, EXECUTED, NUMBER), stands)
 
 
-@formula("CORRECT-VOTER")
-def correct_voter(correct: z3.FuncDeclRef, certified: Callable[..., Any], voted: Callable[..., Any]) -> z3.BoolRef:
-    """Every certified block was voted for by a correct validator."""
-    v = z3.Const("voter!", correct.domain(0))
+def confirmation_stands(s: State) -> z3.BoolRef:
+    """The last vote to confirm of the height in progress is the lock, or what is pending with a single owner."""
 
-    def some(e: Any) -> z3.BoolRef:
-        return z3.Implies(certified(e), z3.Exists([v], conj(correct(v), voted(v, e))))
+    def stands(v: Any, e: Any, r: Any) -> z3.BoolRef:
+        def last(_: Any, here: CellTerms) -> z3.BoolRef:
+            lock, owner = here.locked, WORDS.owner_of(here.rest)
+            locked = conj(lock.present, r <= lock.round, z3.Implies(r == lock.round, lock.executed == e))
+            voted = conj(r == 0, here.pending.holds(e))
+            active = conj(WORDS.is_created(here.rest), owner.present)
+            return conj(active, z3.If(WORDS.several(owner.value), locked, voted))
 
-    return forall((EXECUTED,), some)
+        return z3.Implies(conj(correct(v), s.confirms(v, e, r)), conj(r >= 0, in_progress(s, v, e, last)))
+
+    return forall((VALIDATOR, EXECUTED, NUMBER), stands)
 
 
-@proof("CORRECT-VOTER")
-def certified_blocks_have_a_correct_voter(given: Given) -> Iterator[Query]:
-    """A quorum has a correct member."""
-    s = network()
-    quorums = given("QUORUM-CORRECT", member, correct)
-    votes = given("CERTIFICATE-VOTES", s.certified, member, correct, s.voted)
-    yield Query("a correct validator voted", (quorums, votes), said("CORRECT-VOTER", correct, s.certified, s.voted))
+STANDING = {"votes to validate stand": validation_stands, "votes to confirm stand": confirmation_stands}
+
+
+@formula("VOTES-STAND")
+def votes_stand(s: State) -> z3.BoolRef:
+    """The last votes of each kind stand until the height is passed."""
+    return conj(*(holds(s) for holds in STANDING.values()))
+
+
+@proof("VOTES-STAND")
+def votes_keep_standing(given: Given) -> Iterator[Query]:
+    """Induct over the steps: rounds only grow, until the height is passed."""
+    yield from system(given, invariants=STANDING).queries()
 
 
 def pending_stands(s: State) -> z3.BoolRef:
@@ -119,15 +119,37 @@ def pending_stands(s: State) -> z3.BoolRef:
         place = conj(chain_of(block) == c, WORDS.height_of(block) == here.next_height)
         active = conj(is_created(s, v, c), WORDS.owner_of(here.rest).present)
         on_top = conj(place, WORDS.previous_of(block).equals(here.tip), active)
-        return z3.Implies(here.pending.present, conj(on_top, s.voted(v, here.pending.value), correct(v)))
+        pending = conj(on_top, s.voted(v, here.pending.value), is_voted(s, v, c), correct(v))
+        return z3.If(here.pending.present, pending, here.last == 0)
+
+    return forall((VALIDATOR, CHAIN), stands)
+
+
+def is_voted(s: State, v: Any, c: Any) -> z3.BoolRef:
+    """What is pending was voted for: in its round to validate, or to confirm with a single owner."""
+    here = cell(s, v, c)
+    votes = s.validates(v, here.pending.value, here.last), s.confirms(v, here.pending.value, 0)
+    kind: z3.BoolRef = z3.If(is_shared(s, v, c), *votes)
+    return kind
+
+
+def lock_stands(s: State) -> z3.BoolRef:
+    """A lock is a validated certificate, and stands on top of an active chain with several owners."""
+
+    def stands(v: Any, c: Any) -> z3.BoolRef:
+        here = cell(s, v, c)
+        lock, block = here.locked, WORDS.block_of(here.locked.executed)
+        place = conj(chain_of(block) == c, WORDS.height_of(block) == here.next_height)
+        on_top = conj(place, WORDS.previous_of(block).equals(here.tip), is_shared(s, v, c))
+        return z3.Implies(lock.present, conj(on_top, s.validated(lock.executed, lock.round)))
 
     return forall((VALIDATOR, CHAIN), stands)
 
 
 @formula("PENDING-HYGIENE")
 def pending_hygiene(s: State) -> z3.BoolRef:
-    """What is pending was voted for, and stands on top of an active chain."""
-    return pending_stands(s)
+    """What is pending, and what is locked, was voted for or validated, and stands on top of an active chain."""
+    return conj(pending_stands(s), lock_stands(s))
 
 
 @proof("PENDING-HYGIENE")
@@ -135,8 +157,45 @@ def pending_stays_on_top(given: Given) -> Iterator[Query]:
     """Induct over the steps: whatever moves the chain resets what is pending."""
 
     def resets(s: State, t: State) -> z3.BoolRef:
-        moved = lambda v, c: z3.Implies(t.next_height(v, c) != s.next_height(v, c), z3.Not(t.has_pending(v, c)))  # noqa: E731
+        def moved(v: Any, c: Any) -> z3.BoolRef:
+            nothing = conj(z3.Not(t.has_pending(v, c)), t.last(v, c) == 0, z3.Not(t.has_locked(v, c)))
+            return z3.Implies(t.next_height(v, c) != s.next_height(v, c), nothing)
+
         return forall((VALIDATOR, CHAIN), moved)
 
-    invariants = {"pending stands on top of the chain": pending_stands}
-    yield from system(given, invariants=invariants, laws={"a commit resets pending": resets}).queries()
+    invariants = {"pending stands on top of the chain": pending_stands, "so does the lock": lock_stands}
+    laws = {
+        "a commit resets what was accepted": resets,
+        "rounds and locks only grow": rounds_grow,
+        "new votes are of no lower round": votes_grow,
+    }
+    yield from system(given, invariants=invariants, laws=laws).queries()
+
+
+def rounds_grow(s: State, t: State) -> z3.BoolRef:
+    """While the height lasts, nothing that was accepted is forgotten but for a later round."""
+
+    def grow(v: Any, c: Any) -> z3.BoolRef:
+        one, other = cell(s, v, c), cell(t, v, c)
+        later = conj(other.locked.present, one.locked.round <= other.locked.round)
+        same = z3.Or(other.locked.round > one.locked.round, other.locked.executed == one.locked.executed)
+        stays = z3.Or(other.last > one.last, other.pending.value == one.pending.value)
+        pending = z3.Implies(one.pending.present, conj(other.pending.present, stays))
+        grown = conj(one.last <= other.last, pending, z3.Implies(one.locked.present, conj(later, same)))
+        return z3.Implies(other.next_height == one.next_height, grown)
+
+    return forall((VALIDATOR, CHAIN), grow)
+
+
+def votes_grow(s: State, t: State) -> z3.BoolRef:
+    """With several owners, no new vote of a correct validator is of a lower round than what it accepted before."""
+
+    def grow(v: Any, e: Any, r: Any) -> z3.BoolRef:
+        c = chain_of(WORDS.block_of(e))
+        here = cell(s, v, c)
+        validates = conj(t.validates(v, e, r), z3.Not(s.validates(v, e, r)))
+        confirms = conj(t.confirms(v, e, r), z3.Not(s.confirms(v, e, r)))
+        new = conj(correct(v), is_shared(s, v, c), z3.Or(validates, confirms))
+        return z3.Implies(new, conj(r >= here.last, z3.Implies(here.locked.present, r >= here.locked.round)))
+
+    return forall((VALIDATOR, EXECUTED, NUMBER), grow)

@@ -1,6 +1,7 @@
 """Whom conflicting certificates or votes convict, and whom they do not (section 2.2). A vote is one signature."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import combinations
 from typing import Any, Final
 
@@ -10,15 +11,23 @@ from linera_invariants.schemes import SCHEMES
 from linera_invariants.vectors.model import Case
 from linera_reference.block import CloseChain, ExecutedBlock
 from linera_reference.certificate import Certificate, Kind, VotePayload
+from linera_reference.context import Context
 from linera_reference.messages import OutgoingMessage, User
 from linera_reference.notation import MAX_U32, PublicKey, Signature
 
+from .stories import TOKEN
 from .support import EXECUTED, caller, committee_of, digest, key, signer
 
-ABOUT = "Accountability: whom two conflicting certificates or votes convict. A vote is a certificate of one signature."
+ABOUT = (
+    "Accountability: whom votes convict or charge, and what answers a charge. A vote is a certificate of one signature."
+)
 
 OTHER: Final = evolve(EXECUTED, state_hash=digest("another state"))
 """Another outcome at the place of EXECUTED."""
+RIVAL: Final = evolve(EXECUTED, block=evolve(EXECUTED.block, transactions=()))
+THIRD: Final = evolve(EXECUTED, block=evolve(EXECUTED.block, transactions=(CloseChain(),) * 3))
+NEXT: Final = evolve(RIVAL, block=evolve(RIVAL.block, height=RIVAL.block.height + 1))
+"""Other blocks: two at the same place, one above it."""
 ALL: Final = ("v1", "v2", "v3", "v4")
 FOUR: Final = committee_of(v1=1, v2=1, v3=1, v4=1)
 
@@ -34,6 +43,7 @@ def cases() -> Iterator[Case]:
     yield from quorums_of_four()
     yield from other_blocks()
     yield from rounds_and_kinds()
+    yield from across_rounds()
     yield from no_conflict()
     yield from signatures()
     yield from strangers()
@@ -125,24 +135,97 @@ def other_blocks() -> Iterator[Case]:
 
 
 def rounds_and_kinds() -> Iterator[Case]:
-    """Correct validators sign Confirmed in round 0 only; what votes of the kind Validated mean is not specified."""
-    clauses = ("WP-2.2-ACCOUNTABILITY", "WP-2.8-VOTE")
-    for first, second in ((0, 1), (0, MAX_U32), (5, 3), (5, 5)):
-        yield convict(
-            f"rounds-{first}-{second}",
-            "The rounds do not matter: a correct validator votes in round 0 only, and for one block.",
-            clauses_=clauses,
-            one=votes(ALL, round=first),
-            two=votes(ALL[:3], OTHER, round=second),
-        )
-    for kind, other in ((Kind.CONFIRMED, Kind.VALIDATED), (Kind.VALIDATED, Kind.CONFIRMED), (Kind.VALIDATED,) * 2):
-        yield spare(
-            f"kinds-{kind.name}-{other.name}".lower(),
-            "Only Confirmed votes convict.",
-            clauses_=clauses,
-            one=votes(ALL, kind=kind),
-            two=votes(ALL, OTHER, kind=other),
-        )
+    """Which votes are twice the same vote: one kind, one round, or validated outcomes of one block."""
+    clauses = ("WP-2.2-ACCOUNTABILITY", "WP-2.9-ACCOUNTABILITY")
+    confirmed, validated = Kind.CONFIRMED, Kind.VALIDATED
+    for label, other in (("outcome", OTHER), ("block", RIVAL)):
+        for (kind, first), (kind_, second) in combinations([(k, r) for k in Kind for r in (0, 1, MAX_U32)], 2):
+            both = kind is kind_ is validated and other is OTHER
+            yield (convict if both else spare)(
+                f"votes-{label}-{kind.name}-{first}-{kind_.name}-{second}".lower(),
+                "In different rounds, only two validated outcomes of one block convict by themselves.",
+                clauses_=clauses,
+                one=votes(ALL, kind=kind, round=first),
+                two=votes(ALL[:3], other, kind=kind_, round=second),
+            )
+        for kind, round_ in ((confirmed, 5), (validated, 0), (validated, MAX_U32)):
+            yield convict(
+                f"votes-{label}-{kind.name}-both-in-{round_}".lower(),
+                "Two votes of one kind in one round convict.",
+                clauses_=clauses,
+                one=votes(ALL, kind=kind, round=round_),
+                two=votes(ALL[:3], other, kind=kind, round=round_),
+            )
+
+
+# --- Across rounds -----------------------------------------------------------------------------------------------
+
+CONTEXT: Final = Context(SCHEMES["ideal"], TOKEN, FOUR)
+ALONE: Final = ("v1",)
+FEW: Final = ("v3", "v4")
+
+
+def across_rounds() -> Iterator[Case]:
+    """Charges that stand until a validated certificate answers them."""
+    call = caller("charge", "WP-2.9-ACCOUNTABILITY", context=CONTEXT)
+    guilty_, innocent = (
+        partial(call, flags_=("GUILTY_SPARED",)),
+        partial(call, flags_=("INNOCENT_CONVICTED",), gives_=()),
+    )
+    confirmed = votes(ALONE, round=3)
+    for name, answers, stands in (
+        ("alone", (), True),
+        ("answered", (lock(EXECUTED, 3),), False),
+        ("too-few", (lock(EXECUTED, 3, FEW),), True),
+        ("gathered", (lock(EXECUTED, 3, FEW), lock(EXECUTED, 3, ("v2",))), False),
+        ("confirmed", (votes(ALL, round=3),), True),
+        ("other-round", (lock(EXECUTED, 2),), True),
+        ("other-block", (lock(RIVAL, 3, FEW),), True),
+        ("other-height", (lock(NEXT, 3),), True),
+    ):
+        why = "A confirmation rests on the validated certificate of its block and round."
+        yield (guilty_ if stands else innocent)(f"unfounded-{name}", why, certificates=(confirmed, *answers))
+    why = "In round 0 a single owner's block is confirmed at once."
+    yield innocent("unfounded-round-0", why, certificates=(votes(ALL),))
+    yield innocent("validated-alone", "Votes to validate need nothing.", certificates=(lock(EXECUTED, 7),))
+    yield innocent("charge-nothing", "Without votes nobody is charged.", certificates=())
+    yield from broken_locks(guilty_, innocent)
+
+
+def broken_locks(guilty_: Callable[..., Case], innocent: Callable[..., Case]) -> Iterator[Case]:
+    """A confirmation, then a vote to validate something else."""
+    base = (votes(ALONE, round=2), lock(EXECUTED, 2))
+    turned = lock(RIVAL, 5, ALONE)
+    for name, more, stands in (
+        ("alone", (turned,), True),
+        ("answered", (turned, lock(RIVAL, 3)), False),
+        ("answered-last", (turned, lock(RIVAL, 4)), False),
+        ("answered-too-late", (turned, lock(RIVAL, 5)), True),
+        ("answered-too-early", (turned, lock(RIVAL, 1)), True),
+        ("answered-by-few", (turned, lock(RIVAL, 3, FEW)), True),
+        ("answered-other-block", (turned, lock(THIRD, 3)), True),
+        ("answered-other-outcome", (turned, lock(evolve(RIVAL, state_hash=digest("another state")), 4)), False),
+        ("own-block", (lock(EXECUTED, 5, ALONE),), False),
+        ("earlier", (lock(RIVAL, 1, ALONE),), False),
+        ("same-round", (lock(RIVAL, 2, ALONE),), False),
+        ("other-validators", (lock(RIVAL, 5, FEW),), False),
+        ("forged", (signed(turned, *((signer_, bytes(64)) for signer_, _ in turned.signatures)),), False),
+        ("double-vote-comes-first", (turned, votes(ALONE, RIVAL, round=2)), True),
+        ("next-height", (lock(NEXT, 5, ALONE),), False),
+    ):
+        why = "Who confirmed validates another block only after a later validated certificate for it."
+        yield (guilty_ if stands else innocent)(f"broken-lock-{name}", why, certificates=(*base, *more))
+    for name, of in (("turned", reversed), ("repeated", lambda items: items * 2)):
+        why = "The order and the number of certificates do not matter."
+        yield guilty_(f"broken-lock-{name}", why, certificates=tuple(of((*base, turned))))
+    fork = (votes(ALL[:3], round=2), lock(EXECUTED, 2), votes(ALL[1:], RIVAL, round=4), lock(RIVAL, 4, ALL[1:]))
+    why = "A fork over two rounds charges the validators that both certificates share."
+    yield guilty_("fork-over-rounds", why, certificates=fork)
+
+
+def lock(executed: ExecutedBlock, round: int, names: Iterable[str] = ("v2", "v3", "v4")) -> Certificate:
+    """Return votes to validate."""
+    return votes(names, executed, Kind.VALIDATED, round)
 
 
 def no_conflict() -> Iterator[Case]:

@@ -9,7 +9,7 @@ from attrs import evolve
 from linera_invariants.forgeries import flipped
 from linera_invariants.vectors.model import Case
 from linera_reference.application import burn
-from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Receive
+from linera_reference.block import AddOwner, ChangeKey, CloseChain, Execute, OpenChain, Receive, RemoveOwner
 from linera_reference.certificate import Certificate, Kind
 from linera_reference.identifiers import ChainId
 from linera_reference.messages import Create, Message, OutgoingMessage
@@ -17,6 +17,7 @@ from linera_reference.notation import MAX_U64
 from linera_reference.rejections import Reason
 from linera_reference.rules import QuorumRule, Rules
 
+from .shared_chains import shared
 from .stories import ALICE, BOB, NOWHERE, Story, credit, message, pay, story, word
 
 ABOUT = "The audit of one chain: from certificates alone to its state, and what the evidence does not support."
@@ -28,6 +29,7 @@ CHILD = (0, 0)
 def cases() -> Iterator[Case]:
     """Yield the cases, simplest first."""
     yield from sound()
+    yield from several_owners()
     yield from start_faults()
     yield from block_faults()
     yield from two_block_faults()
@@ -106,6 +108,22 @@ def sound() -> Iterator[Case]:
     yield audited(half, "half-way", "The other quorum rule.", weak)
     strict = story(weights=(3, 2, 1))
     yield audited(strict, "not-half-way", "Not a quorum of N - f.", weak, reason=Reason.CERTIFICATE_REQUIRES_QUORUM)
+
+
+def several_owners() -> Iterator[Case]:
+    """Yield chains with several owners: rounds do not matter once a block is confirmed."""
+    told = shared()
+    told = told.given(told.certificate(told.block(ALICE, pay(ALICE, 1)), round=4))
+    told = told.extended(ALICE, AddOwner(told.key("dora")), RemoveOwner(told.key("alice")))
+    told = told.given(told.certificate(told.block(ALICE, ChangeKey(told.key("bob"))), round=1))
+    first, *rest = blocks_of(told)
+    why = "Confirmed in whatever round, under whatever owners."
+    for count in range(len(rest) + 1):
+        yield audited(told, f"several-owners-{count + 1}", why, first, *rest[:count])
+    validated, kind = told.validated(rest[0].executed, 4), Reason.UNEXPECTED_CERTIFICATE_KIND
+    why = "A validated block may never be decided."
+    yield audited(told, "several-owners-validated", why, first, validated, reason=kind)
+    yield audited(told, "several-owners-validated-evidence", why, first, evidence=(validated,), reason=kind)
 
 
 def start_faults() -> Iterator[Case]:

@@ -18,6 +18,7 @@ from linera_reference.rejections import Reason
 from linera_reference.rules import REVISION_H, QuorumRule, Rules
 
 from .stories import ALICE, BOB, NOWHERE, STRANGE, Story, credit, message, pay, story, word
+from .voters import certificate_with
 
 ABOUT = "Certificates given to a validator: what extends a chain, what is known already, the order of the guards."
 
@@ -72,19 +73,7 @@ def faulty(*faults: Reason) -> tuple[Story, Certificate]:
         executed = evolve(executed, messages=())
     if Reason.INCORRECT_STATE_HASH in faults:
         executed = evolve(executed, state_hash=NOWHERE)
-    kind = Kind.VALIDATED if Reason.UNEXPECTED_CERTIFICATE_KIND in faults else Kind.CONFIRMED
-    certificate = told.certificate(executed, voters_with(faults), kind=kind)
-    if Reason.INVALID_SIGNATURE in faults:
-        (signer, signature), *rest = certificate.signatures
-        certificate = evolve(certificate, signatures=((signer, flipped(signature)), *rest))
-    return told, certificate
-
-
-def voters_with(faults: tuple[Reason, ...]) -> tuple[str, ...]:
-    """Return who signs a certificate with such faults."""
-    voters: tuple[str, ...] = ("v1", "v2") if Reason.CERTIFICATE_REQUIRES_QUORUM in faults else ("v1", "v2", "v3")
-    voters += ("v1",) if Reason.CERTIFICATE_VALIDATOR_REUSE in faults else ()
-    return (*voters, "stranger") if Reason.INVALID_CERTIFICATE_SIGNER in faults else voters
+    return told, certificate_with(told, executed, faults)
 
 
 def one_fault() -> Iterator[Case]:

@@ -6,7 +6,9 @@ from linera_invariants.vectors.model import Case
 from linera_reference.certificate import Kind
 from linera_reference.notation import MAX_U32, MAX_U64, evolve
 from linera_reference.rejections import Reason
+from linera_reference.request import Request
 
+from .samples import VALIDATED
 from .support import CLOSING, EXECUTED, caller, digest, key
 
 HEIGHT, HASH = Reason.UNEXPECTED_BLOCK_HEIGHT, Reason.UNEXPECTED_PREVIOUS_BLOCK_HASH
@@ -38,7 +40,7 @@ def active() -> Iterator[Case]:
 
 def proposers() -> Iterator[Case]:
     """Only the owner proposes."""
-    call = caller("check_proposer", "WP-2.1-OWNER-PROPOSES", proposer=key("owner"))
+    call = caller("check_proposer", "WP-2.1-OWNER-PROPOSES", proposer=key("owner"), chosen=None)
     yield call("check-proposer-owner", "The owner proposes.", owner=key("owner"))
     yield call("check-proposer-other", "Somebody else proposes.", Reason.INVALID_OWNER, owner=key("other"))
     yield call("check-proposer-closed", "Nobody owns a closed chain.", Reason.INVALID_OWNER, owner=None)
@@ -82,7 +84,11 @@ def voting() -> Iterator[Case]:
     ):
         why = f"{'No vote' if pending is None else 'A vote'} before, a block of round {round_}{_order(faults)}."
         more, reason = faults if len(faults) > 1 else (), faults[0] if faults else None
-        yield call(f"already-voted-{name}", why, reason, pending=pending, block=block, round=round_, faults_=more)
+        request = Request(block, round_, key("owner"), bytes(64))
+        yield call(f"already-voted-{name}", why, reason, pending=pending, request=request, faults_=more)
+    justified = Request(CLOSING, 0, key("owner"), bytes(64), VALIDATED)
+    why = "A single owner justifies nothing: there are no rounds."
+    yield call("already-voted-justified", why, PROPOSAL, pending=EXECUTED, request=justified)
 
 
 def _order(faults: tuple[Reason, ...]) -> str:

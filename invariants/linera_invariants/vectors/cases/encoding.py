@@ -11,12 +11,13 @@ from immutables import Map
 from linera_invariants.vectors.forms import fields_of, form_of
 from linera_invariants.vectors.model import Case
 from linera_invariants.vectors.types import TYPES
+from linera_reference.containers import Set
 from linera_reference.encoding import encode
 from linera_reference.notation import Bits
 from linera_reference.rejections import Reason
 
 from .samples import SAMPLES
-from .support import accumulated, caller
+from .support import accumulated, caller, digest, set_of
 
 ABOUT = "Canonical bytes of every data type: both directions, values out of range, and every kind of malformed bytes."
 
@@ -38,6 +39,7 @@ def cases() -> Iterator[Case]:
     yield from bad_tags()
     yield from bad_flags()
     yield from bad_maps()
+    yield from bad_sets()
     yield from twice_malformed()
     yield from accumulated("encoding", 20_000, "WP-2.3-DATA-TYPE", "WP-2.3-STRICT-DECODING")
 
@@ -105,17 +107,25 @@ def _parts(kind: Any, value: Any) -> Iterator[tuple[str, Any, Any, Any]]:
         for i, (part, item) in enumerate(zip(kinds, value, strict=True)):
             if i in edges:
                 yield f"{i}", part, item, lambda bad, i=i: (*value[:i], bad, *value[i + 1 :])
-    elif origin is Map:
-        for key, item in value.items():
-            yield "key", args[0], key, lambda bad, item=item: Map({bad: item})
-            yield "item", args[1], item, lambda bad, key=key: Map({key: bad})
+    elif origin in {Map, Set}:
+        yield from _entries(origin, args, value)
     elif attrs.has(kind):
         for name, part in fields_of(kind).items():
             yield name, part, getattr(value, name), lambda bad, name=name: evolve(value, **{name: bad})
 
 
+def _entries(origin: Any, args: tuple[Any, ...], value: Any) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Yield one member of a set, or the key and the item of each entry of a map."""
+    if origin is Set:
+        yield from (("member", args[0], item, set_of) for item in sorted(value)[:1])
+        return
+    for key, item in sorted(value.items()):
+        yield "key", args[0], key, lambda bad, item=item: Map({bad: item})
+        yield "item", args[1], item, lambda bad, key=key: Map({key: bad})
+
+
 def _is(kind: Any, value: Any) -> bool:
-    return isinstance(value, kind) if isinstance(kind, type) else get_origin(kind) is Annotated
+    return isinstance(value, get_args(kind)[0] if get_origin(kind) is Annotated else kind)
 
 
 # --- Malformed bytes ---------------------------------------------------------------------------------------------
@@ -132,14 +142,19 @@ LENGTHS = {
     "map": ("ChainState", "new", 11),
     "signatures": ("Certificate", "plain", 57),
     "certificates": ("UpdateRecipient", "none", 18),
+    "owners": ("ChainState", "no-owners", 3),
+    "balances": ("Holdings", "empty", 0),
 }
 """Where lengths are: data type, sample, place."""
 TAGS = {
-    "transaction": ("Block", "127-transactions", 19, 5),
+    "transaction": ("Block", "127-transactions", 19, 7),
     "content": ("OutgoingMessage", "empty", 9, 2),
     "message-content": ("Message", "user", 61, 2),
     "description": ("ChainDescription", "root-0", 0, 2),
     "action": ("TokenOperation", "burn", 0, 2),
+    "swap-action": ("SwapOperation", "confirm", 0, 2),
+    "swap-event": ("SwapMessage", "paid", 0, 2),
+    "owner": ("ChainState", "no-owners", 2, 2),
     "kind": ("VotePayload", "confirmed", 0, 2),
     "certificate-kind": ("Certificate", "plain", 52, 2),
 }
@@ -148,6 +163,8 @@ FLAGS = {
     "previous-hash": ("Block", "empty", 17),
     "created": ("ChainState", "new", 0),
     "owner": ("ChainState", "new", 1),
+    "confirm": ("SwapOperation", "confirm", 1),
+    "justification": ("Request", "largest", -1),
 }
 """Where options and booleans are: data type, sample, place."""
 NUMBERS = {
@@ -168,6 +185,7 @@ def _sample(kind: str, name: str) -> bytes:
 
 def _put(data: bytes, at: int, new: str) -> bytes:
     """Replace the byte at a place."""
+    at %= len(data)
     return data[:at] + bytes.fromhex(new) + data[at + 1 :]
 
 
@@ -260,6 +278,37 @@ def bad_maps() -> Iterator[Case]:
     for size in range(len(_state(one, two))):
         why = f"A map of two entries, cut after {size} bytes."
         yield read(f"map-cut-{size}", why, END, type="ChainState", data=_state(one, two)[:size], source_="enumeration")
+
+
+def bad_sets() -> Iterator[Case]:
+    """Members that repeat or do not increase."""
+    one, two, three = sorted(digest(name) for name in ("a", "b", "c"))
+    for name, members, reason, why in (
+        ("none", (), None, "The empty set has an encoding; owners are never empty all the same."),
+        ("one", (two,), None, "One member."),
+        ("sorted", (one, two, three), None, "Members increase."),
+        ("swapped", (two, one), UNSORTED, "Two members in the wrong order."),
+        ("repeated", (one, one), UNSORTED, "A member twice."),
+        ("last-repeated", (one, two, two), UNSORTED, "Every member counts, not only the first two."),
+        ("back-to-first", (one, three, two), UNSORTED, "A member after a larger one, not after the first."),
+    ):
+        yield read(f"set-{name}", why, reason, type="ChainState", data=_owned(*members))
+    for size in range(2, len(_owned(one, two)), 7):
+        why = f"A set of two members, cut after {size} bytes."
+        yield read(f"set-cut-{size}", why, END, type="ChainState", data=_owned(one, two)[:size], source_="enumeration")
+    for name, data, faults in (
+        ("unsorted-and-trailing", _owned(two, one) + b"\0", (UNSORTED, TRAILING)),
+        ("unsorted-and-end", _owned(two, one)[:-10], (UNSORTED, END)),
+        ("end-in-a-repeated-member", _owned(one, one)[: 4 + 32 + 9], (END, UNSORTED)),
+        ("tag-and-unsorted", _put(_owned(two, one), 2, "02"), (TAG, UNSORTED)),
+    ):
+        why = f"Two faults: the one on the left, {faults[0].name}, comes first."
+        yield read(f"double-set-{name}", why, faults[0], type="ChainState", data=data, faults_=faults)
+
+
+def _owned(*members: bytes) -> bytes:
+    """The state of a chain with several owners."""
+    return b"\0\1\1" + bytes([len(members)]) + b"".join(members) + bytes(10)
 
 
 def twice_malformed() -> Iterator[Case]:

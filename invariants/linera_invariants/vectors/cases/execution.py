@@ -7,7 +7,16 @@ from attrs import evolve
 
 from linera_invariants.vectors.model import Case
 from linera_reference.application import Balance, Credit, burn, transfer
-from linera_reference.block import ChangeKey, CloseChain, Execute, OpenChain, Receive, Transaction
+from linera_reference.block import (
+    AddOwner,
+    ChangeKey,
+    CloseChain,
+    Execute,
+    OpenChain,
+    Receive,
+    RemoveOwner,
+    Transaction,
+)
 from linera_reference.chain import Chain
 from linera_reference.encoding import encode
 from linera_reference.identifiers import K_MAX
@@ -15,7 +24,7 @@ from linera_reference.messages import Create, Cursor, Message, User
 from linera_reference.notation import MAX_U32, MAX_U64, MAX_U128
 from linera_reference.rejections import Reason
 
-from .stories import ALICE, BOB, NOWHERE, Story, credit, pay, story
+from .stories import ALICE, BOB, NOWHERE, Story, credit, owner_of, pay, story
 
 ABOUT = "Execution of blocks: transactions, the token, messages, the state hash, and what is refused."
 
@@ -28,7 +37,7 @@ CREATION = Message(BOB, 0, 0, NOWHERE, Create(CAROL))
 
 def cases() -> Iterator[Case]:
     """Yield the cases, simplest first."""
-    for row in (*kinds(), *token_edges(), *identifiers(), *received(), *ends(), *orders()):
+    for row in (*kinds(), *token_edges(), *identifiers(), *received(), *ends(), *orders(), *owners()):
         yield from executed(*row)
     yield from out_of_range()
     yield from refused_by_token()
@@ -268,11 +277,47 @@ def orders() -> Iterator[Row]:
     )
 
 
+def owners() -> Iterator[Row]:
+    """Yield changes of owners: of one, and of several."""
+    clauses = ("WP-2.9-CHANGE-OWNERS", "WP-2.9-OWNERS")
+    single, alone, both = (story(chains={names: (ALICE, 100)}) for names in ("alice", "alice+", "alice+carol"))
+    alice, dora = single.key("alice"), single.key("dora")
+    unknown, empty, closed = Reason.UNKNOWN_OWNER, Reason.EMPTY_OWNER_SET, Reason.CHAIN_CLOSED
+    join, leave = AddOwner(CAROL), RemoveOwner(CAROL)
+    for name, told, transactions, reason in (
+        ("one-joined", single, (join,), None),
+        ("one-joined-by-itself", single, (AddOwner(alice),), None),
+        ("one-left", single, (RemoveOwner(alice),), empty),
+        ("one-left-by-stranger", single, (leave,), unknown),
+        ("alone-joined", alone, (join,), None),
+        ("alone-left", alone, (RemoveOwner(alice),), empty),
+        ("two-joined", both, (AddOwner(dora),), None),
+        ("two-joined-again", both, (join,), None),
+        ("two-left", both, (leave,), None),
+        ("two-left-by-stranger", both, (RemoveOwner(dora),), unknown),
+        ("two-left-twice", both, (leave, leave), unknown),
+        ("two-left-both", both, (leave, RemoveOwner(alice)), empty),
+        ("two-replaced", both, (AddOwner(dora), leave), None),
+        ("two-single", both, (ChangeKey(dora),), None),
+        ("two-single-then-joined", both, (ChangeKey(dora), join), None),
+        ("two-closed", both, (CloseChain(),), None),
+        ("joined-and-left", single, (join, leave), None),
+        ("joined-and-single", single, (join, ChangeKey(alice)), None),
+        ("closed-then-join", single, (CloseChain(), join), closed),
+        ("closed-then-leave", single, (CloseChain(), RemoveOwner(alice)), closed),
+        ("join-between-payments", single, (pay(BOB, 1), join, pay(BOB, 2)), None),
+        ("open-and-join", single, (OpenChain((0, 0), CAROL), join), None),
+    ):
+        yield f"owners-{name}", "Owners join and leave; one at least remains.", clauses, told, transactions, reason
+
+
 def out_of_range() -> Iterator[Case]:
     """Yield transactions that no encoding holds: the block is never hashed, but the state may be."""
     told = story()
     for name, transaction, reason in (
         ("key", ChangeKey(bytes(31)), Reason.OUT_OF_RANGE),
+        ("owner", AddOwner(bytes(31)), Reason.OUT_OF_RANGE),
+        ("no-owner", RemoveOwner(bytes(31)), Reason.UNKNOWN_OWNER),
         ("index", Receive(evolve(ELSEWHERE, index=MAX_U32)), Reason.ARITHMETIC),
     ):
         yield Case(
@@ -314,6 +359,8 @@ def state_hashes() -> Iterator[Case]:
     part = chain.consistent
     for name, changes in (
         ("owner", {"owner": CAROL}),
+        ("owners", {"owner": owner_of("alice+carol")}),
+        ("one-of-owners", {"owner": owner_of("alice+")}),
         ("balance", {"state": Balance(99)}),
         ("transactions", {"tx_count": 1}),
         ("not-created", {"created": False}),

@@ -7,13 +7,13 @@ from linera_invariants.vectors.forms import form_of
 from linera_invariants.vectors.model import Case
 from linera_invariants.vectors.types import TYPES
 from linera_reference.application import Balance, Credit
-from linera_reference.block import Request, sign_request
 from linera_reference.certificate import Vote
 from linera_reference.messages import OutgoingMessage, User
 from linera_reference.notation import MAX_U32, MAX_U64, evolve
 from linera_reference.rejections import Reason
+from linera_reference.request import Request, sign_request
 
-from .samples import EMPTY, PAYLOAD, SAMPLES
+from .samples import EMPTY, PAYLOAD, SAMPLES, VALIDATED
 from .support import caller, digest, key, secret, signer
 
 ABOUT = "Hashes of every data type, keys, signatures of both schemes, and what must not verify."
@@ -145,16 +145,24 @@ def _flip(data: bytes, at: int) -> bytes:
 def requests(name: str) -> Iterator[Case]:
     """Requests: what an owner signs is the block with the round."""
     scheme, owner = SCHEMES[name], signer("owner", name)
-    sign = caller("sign_request", "WP-2.4-BLOCK", scheme=scheme, owner=owner, block=EMPTY)
+    sign = caller("sign_request", "WP-2.4-BLOCK", scheme=scheme, owner=owner, block=EMPTY, justification=None)
     yield sign(f"{name}-request", "The request of a block in round 0.", round=0)
     yield sign(f"{name}-request-last-round", "The request of a block in the last round.", round=MAX_U32)
     yield sign(f"{name}-request-round-beyond", "A round is a u32.", Reason.OUT_OF_RANGE, round=MAX_U32 + 1)
     beyond = evolve(EMPTY, height=MAX_U64 + 1)
     yield sign(f"{name}-request-height-beyond", "A height is a u64.", Reason.OUT_OF_RANGE, block=beyond, round=0)
+    yield sign(
+        f"{name}-request-justified",
+        "The justification is not signed: it speaks for itself.",
+        round=8,
+        justification=VALIDATED,
+    )
     genuine = sign_request(scheme, owner, EMPTY, 5)
     check = caller("request_is_authentic", "WP-2.4-BLOCK", scheme=scheme, gives_=False)
     forged = ("FORGED_SIGNATURE",)
     yield check(f"{name}-request-authentic", "A genuine request.", request=genuine, gives_=True)
+    justified = evolve(genuine, justification=VALIDATED)
+    yield check(f"{name}-request-justified-later", "So anybody may add or change it.", request=justified, gives_=True)
     for label, request, why in (
         ("round", evolve(genuine, round=6), "The signature covers the round."),
         ("block", evolve(genuine, block=evolve(EMPTY, height=1)), "The signature covers the block."),

@@ -6,12 +6,11 @@ from typing import Any
 
 from attrs import evolve
 
-from linera_invariants.forgeries import flipped
 from linera_invariants.vectors.model import Case
 from linera_invariants.vectors.replay import Archive, Download, Info, IsDelivered, ReceivedSince, SendAgain
 from linera_reference.application import Balance
 from linera_reference.block import ChangeKey, CloseChain, OpenChain
-from linera_reference.certificate import Certificate, Kind
+from linera_reference.certificate import Certificate
 from linera_reference.identifiers import K_MAX, ChainId
 from linera_reference.messages import Create, OutgoingMessage
 from linera_reference.notation import MAX_U64
@@ -20,6 +19,7 @@ from linera_reference.rejections import Reason
 from linera_reference.validator import Genesis, GenesisChain
 
 from .stories import ALICE, BOB, STRANGE, Story, credit, pay, story, word
+from .voters import certificate_with
 
 ABOUT = "The life of a chain: genesis, creation and its proof, another owner, closing, the tombstone."
 
@@ -168,23 +168,10 @@ def proof_faults() -> Iterator[Case]:
     told = opening()
     for faults in (*((guard,) for guard in guards), *combinations(guards, 2)):
         reason = faults[0]
-        bad = faulty_proof(told, faults)
+        bad = certificate_with(told, told.sent(ALICE).executed, faults)
         chain_id = (0, 1) if Reason.NOT_A_PROOF_OF_CREATION in faults else CHILD
         more = {"faults": faults} if len(faults) > 1 else {}
         yield proof_case(told, "-before-".join(map(word, faults)), reason.sentence, bad, chain_id, reason, **more)
-
-
-def faulty_proof(told: Story, faults: tuple[Reason, ...]) -> Certificate:
-    """Return the certificate that creates the child, with such faults."""
-    voters: tuple[str, ...] = ("v1", "v2") if Reason.CERTIFICATE_REQUIRES_QUORUM in faults else ("v1", "v2", "v3")
-    voters += ("v1",) if Reason.CERTIFICATE_VALIDATOR_REUSE in faults else ()
-    voters += ("stranger",) if Reason.INVALID_CERTIFICATE_SIGNER in faults else ()
-    kind = Kind.VALIDATED if Reason.UNEXPECTED_CERTIFICATE_KIND in faults else Kind.CONFIRMED
-    bad = told.certificate(told.sent(ALICE).executed, voters, kind=kind)
-    if Reason.INVALID_SIGNATURE not in faults:
-        return bad
-    (signer, signature), *rest = bad.signatures
-    return evolve(bad, signatures=((signer, flipped(signature)), *rest))
 
 
 def handed_over() -> Iterator[Case]:

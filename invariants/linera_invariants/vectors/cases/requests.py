@@ -8,10 +8,11 @@ from attrs import evolve
 from linera_invariants.vectors.model import Case
 from linera_invariants.vectors.replay import Info
 from linera_reference.application import burn
-from linera_reference.block import ChangeKey, CloseChain, Execute, Receive, Request, Transaction
+from linera_reference.block import ChangeKey, CloseChain, Execute, Receive, Transaction
 from linera_reference.messages import Message
 from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.rejections import Reason
+from linera_reference.request import Request
 from linera_reference.rules import REVISION_H
 
 from .checks import checks
@@ -47,6 +48,7 @@ def cases() -> Iterator[Case]:
     yield from pending()
     yield from voted_otherwise()
     yield from owners()
+    yield from justified()
     yield from owed()
     yield from out_of_range()
     yield from last_heights()
@@ -233,6 +235,28 @@ def owners() -> Iterator[Case]:
     yield told.case(
         "short-signature", "A malformed signature verifies nothing.", clauses, short, reason=Reason.INVALID_SIGNATURE
     )
+
+
+def justified() -> Iterator[Case]:
+    """Yield justifications where one owner needs none: they are verified, and refused."""
+    told, clauses = begun(), ("WP-2.9-JUSTIFICATION", *HANDLER)
+    mine, rival = told.block(ALICE, pay(BOB, 1)), told.block(ALICE, pay(BOB, 2))
+    proposal, pending_ = Reason.INVALID_BLOCK_PROPOSAL, Reason.PREVIOUS_BLOCK_MUST_BE_CONFIRMED_FIRST
+    genuine, weak = told.validated(mine), told.validated(mine, 0, ("v1", "v2"))
+    quorum, height = Reason.CERTIFICATE_REQUIRES_QUORUM, Reason.UNEXPECTED_BLOCK_HEIGHT
+    high = evolve(mine, height=5)
+    for name, before, block, justification, faults in (
+        ("", (), mine, genuine, (proposal,)),
+        ("-weak", (), mine, weak, (quorum, proposal)),
+        ("-confirmed", (), mine, told.certificate(mine), (Reason.UNEXPECTED_CERTIFICATE_KIND, proposal)),
+        ("-at-another-height", (), high, weak, (height, quorum)),
+        ("-again", (told.request(mine),), mine, genuine, (proposal,)),
+        ("-rival", (told.request(rival),), mine, genuine, (proposal, pending_)),
+    ):
+        why = "One owner justifies nothing; what it adds all the same is verified first."
+        request = told.request(block, justification=justification)
+        more = faults if len(faults) > 1 else ()
+        yield told.case(f"justified{name}", why, clauses, *before, request, reason=faults[0], faults=more)
 
 
 def owed() -> Iterator[Case]:

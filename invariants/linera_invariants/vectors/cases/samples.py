@@ -6,15 +6,15 @@ from immutables import Map
 
 from linera_reference.application import Balance, Burn, Credit, TokenOperation, Transfer
 from linera_reference.block import (
+    AddOwner,
     Block,
-    BlockAndRound,
     ChangeKey,
     CloseChain,
     Execute,
     ExecutedBlock,
     OpenChain,
     Receive,
-    Request,
+    RemoveOwner,
 )
 from linera_reference.certificate import Certificate, Kind, Vote, VotePayload
 from linera_reference.chain import ChainState
@@ -22,8 +22,11 @@ from linera_reference.identifiers import K_MAX, ChainDescription, Child, Root
 from linera_reference.messages import Create, Cursor, Message, OutgoingMessage, User
 from linera_reference.notation import MAX_U32, MAX_U64, MAX_U128
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
+from linera_reference.ownership import Owners
+from linera_reference.request import BlockAndRound, Request
+from linera_reference.swap import Asset, Conclude, Deposit, Deposited, Holdings, Paid, PutIn, SwapMessage, SwapOperation
 
-from .support import digest, key
+from .support import digest, key, set_of
 
 OWNER: Final = key("owner")
 SIGNATURE: Final = bytes(range(64))
@@ -48,6 +51,10 @@ CERTIFICATE: Final = Certificate(
     ExecutedBlock(EMPTY, (), digest("state")), Kind.CONFIRMED, 0, ((key("v1"), SIGNATURE), (key("v2"), SIGNATURE[::-1]))
 )
 
+VALIDATED: Final = Certificate(EXECUTED, Kind.VALIDATED, 7, ((key("v1"), SIGNATURE),))
+ASSET: Final = Asset(7, 1 << 64)
+WANTED: Final = Asset(1 << 31, 3)
+
 SMALLEST: Final = Certificate(ExecutedBlock(Block((), 0, None, ()), (), bytes(32)), Kind.VALIDATED, 0, ())
 """No certificate takes fewer bytes: a decoder that expects more in advance is wrong."""
 
@@ -70,6 +77,7 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
         "127-transactions": Block((0,), 0, None, (CloseChain(),) * 127),
         "128-transactions": Block((0,), 0, None, (CloseChain(),) * 128),
         "no-identifier": Block((), 0, None, ()),
+        "owners": Block((0,), 1, digest("previous"), (AddOwner(OWNER), RemoveOwner(key("other")))),
         "receive-creation": Block((0,), 7, digest("previous"), (Receive(CREATION),)),
     },
     "BlockAndRound": {"empty": BlockAndRound(EMPTY, 0), "largest": BlockAndRound(EVERYTHING, MAX_U32)},
@@ -86,6 +94,10 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "ChainState": {
         "new": ChainState(False, None, 0, b"", Map()),
         "plain": ChainState(True, OWNER, 3, b"\1\2", Map({(0, 1): Cursor(2, 3)})),
+        "one-of-several": ChainState(True, Owners(set_of(OWNER)), 0, b"", Map()),
+        "three-owners": ChainState(True, Owners(set_of(*map(key, ("a", "b", "c")))), 0, b"", Map()),
+        "nine-owners": ChainState(True, Owners(set_of(*map(key, "abcdefghi"))), 0, b"", Map()),
+        "no-owners": ChainState(True, Owners(set_of()), 0, b"", Map()),
         "three-origins": ChainState(
             True,
             None,
@@ -105,6 +117,13 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
         "empty": ExecutedBlock(EMPTY, (), digest("state")),
         "smallest-messages": ExecutedBlock(EMPTY, (OutgoingMessage((), User(b"")),) * 40, digest("state")),
     },
+    "Holdings": {
+        "empty": Holdings(),
+        "plain": Holdings(Map({256: 1, 7: MAX_U128}), Map({OWNER: Deposit((0, 1), ASSET, WANTED)})),
+        "largest": Holdings(
+            Map({MAX_U32: 1, 0: 5}), Map({key(name): Deposit(LONGEST, ASSET, WANTED) for name in ("a", "b")})
+        ),
+    },
     "Message": {"user": MESSAGE, "create": CREATION},
     "OutgoingMessage": {
         "empty": _user(0),
@@ -114,6 +133,16 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "Request": {
         "plain": Request(EVERYTHING, 0, OWNER, SIGNATURE),
         "largest": Request(EMPTY, MAX_U32, OWNER, SIGNATURE),
+        "justified": Request(EMPTY, 8, OWNER, SIGNATURE, VALIDATED),
+    },
+    "SwapMessage": {
+        "deposited": SwapMessage(Deposited(OWNER, ASSET, WANTED)),
+        "paid": SwapMessage(Paid(Asset(MAX_U32, MAX_U128))),
+    },
+    "SwapOperation": {
+        "put-in": SwapOperation(PutIn((0, 1), OWNER, ASSET, WANTED)),
+        "confirm": SwapOperation(Conclude(True)),
+        "cancel": SwapOperation(Conclude(False)),
     },
     "TokenOperation": {
         "transfer": TokenOperation(Transfer((0, 1), 5)),

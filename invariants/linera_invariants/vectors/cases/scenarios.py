@@ -11,20 +11,19 @@ from immutables import Map
 
 from linera_invariants.forgeries import flipped
 from linera_invariants.scenarios import shipped_scenarios
-from linera_invariants.vectors.model import Case, forms_of, last_answer
-from linera_invariants.vectors.operations import perform
+from linera_invariants.vectors.model import Case
 from linera_invariants.vectors.runs import ADVERSARY, RecordedRun, inputs_of, run_of_scenario, shipped_runs
-from linera_invariants.vectors.table import OPERATIONS
-from linera_reference.block import CloseChain, OpenChain, Receive
+from linera_reference.block import Block, CloseChain, OpenChain, Receive
 from linera_reference.certificate import Certificate, Kind, VotePayload
 from linera_reference.crypto import Signer
-from linera_reference.network import Action, ArchiveChain, CastVote, Certify, Deliver, Network, Propose, Resend
+from linera_reference.network import Action, ArchiveChain, CastVote, Certify, Deliver, Network, Propose, Resend, Restart
 from linera_reference.outbox import ConfirmUpdatedRecipient, UpdateRecipient
 from linera_reference.rejections import Reason
 from linera_reference.rules import QuorumRule, Rules
 
+from .shared_chains import SHARED, pair
 from .stories import ALICE, BOB, NOWHERE, Story, message, pay, spoiled, story
-from .support import signer
+from .support import ended, signer
 
 ABOUT = "Runs of several steps: scenarios, machines, attacks that must be refused, and what the adversary cannot do."
 
@@ -54,13 +53,6 @@ def of_run(name: str, run: RecordedRun) -> Iterator[Case]:
         yield ended(Case(name=f"{name}-{run.names[key].lower()}", operation="replay", arguments=arguments, **told))
 
 
-def ended(case: Case) -> Case:
-    """Expect of a run that was recorded that it ends as it does."""
-    called = OPERATIONS[case.operation]
-    rejected = last_answer(called, perform(called, forms_of(called, case.arguments))).get("rejected")
-    return evolve(case, reason=None if rejected is None else Reason[rejected])
-
-
 # --- What the adversary can do -----------------------------------------------------------------------------------
 
 
@@ -87,6 +79,7 @@ def adversary() -> Iterator[Case]:
     yield from arrivals()
     yield from internal()
     yield from archives()
+    yield from in_rounds()
 
 
 def everywhere(told: Story, item: Any, names: Iterable[str] = ("v1", "v2", "v3")) -> tuple[Action, ...]:
@@ -356,3 +349,73 @@ def archives() -> Iterator[Case]:
         yield acted(
             told, f"archive-{name}", "A closed chain is archived where it is closed.", *done, *more, reason=reason
         )
+
+
+def in_rounds() -> Iterator[Case]:
+    """Yield runs on a chain with several owners: two certificates per block, crashes, votes in several rounds."""
+    told = story(chains=SHARED)
+    mine, rival = pair(told)
+    executed, voters = told.executed(mine), keys(told, "v1", "v2", "v3")
+    request, later = told.request(mine), told.request(rival, "carol", 1)
+    lock = Certify(executed, voters, Kind.VALIDATED)
+    formed = evolve(told.validated(executed), signatures=tuple(sorted(told.validated(executed).signatures)))
+    proposed = (Propose(request), *everywhere(told, request))
+    locked = (*proposed, lock, *everywhere(told, formed))
+    confirm = Certify(executed, voters)
+    other = Certify(told.executed(rival), voters, Kind.VALIDATED, 1)
+    crash = Restart(told.key("v1"))
+    byzantine = VotePayload(Kind.VALIDATED, told.context.scheme.hash(executed), 0)
+    for name, actions, reason in (
+        ("validated", (*proposed, lock), None),
+        ("validated-again", (*proposed, lock, lock), None),
+        (
+            "validated-other-voters",
+            (*proposed, CastVote(told.key("v4"), byzantine), lock, evolve(lock, voters=keys(told, *VALIDATORS))),
+            None,
+        ),
+        ("validated-wrong-round", (*proposed, evolve(lock, round=1)), NOT_ENABLED),
+        ("confirmed-too-early", (*proposed, confirm), NOT_ENABLED),
+        ("locked", locked, None),
+        ("decided", (*locked, confirm), None),
+        ("decided-wrong-round", (*locked, evolve(confirm, round=1)), NOT_ENABLED),
+        ("overtaken", (*proposed, Propose(later), *everywhere(told, later), other), None),
+        ("too-late", (*locked, Propose(later), *everywhere(told, later)), Reason.HAS_LOCKED_BLOCK),
+        ("arrive-validated", (*proposed, *everywhere(told, formed, ["v1"])), None),
+        ("arrive-not-voted", (Propose(request), *everywhere(told, formed, ["v1"])), NOT_ENABLED),
+        ("crash", (*locked, crash), None),
+        (
+            "crash-then-rival",
+            (*locked, crash, Propose(later), *everywhere(told, later, ["v1"])),
+            Reason.HAS_LOCKED_BLOCK,
+        ),
+        ("crash-byzantine", (Restart(told.key("v4")),), NOT_ENABLED),
+        ("crash-stranger", (Restart(told.key("stranger")),), NOT_ENABLED),
+        *justifications(told, mine, proposed, formed),
+    ):
+        clauses = ("WP-2.9-FINALISE", "WP-2.9-LATENCY", "WP-2.9-DURABLE", "WP-2.9-ACCOUNTABILITY")
+        case = acted(
+            told,
+            f"rounds-{name}",
+            "Votes to validate, then votes to confirm, each in its round.",
+            *actions,
+            reason=reason,
+        )
+        yield evolve(case, clauses=(*clauses, *case.clauses))
+
+
+Row = tuple[str, tuple[Action, ...], Reason | None]
+
+
+def justifications(told: Story, mine: Block, proposed: tuple[Action, ...], formed: Certificate) -> Iterator[Row]:
+    """Yield requests with justifications: their votes were cast, or are fakes."""
+    fake = evolve(formed, signatures=tuple((signer_, flipped(signature)) for signer_, signature in formed.signatures))
+    for name, before, justification, proposable, answer in (
+        ("cast", proposed, formed, None, None),
+        ("not-cast", (), formed, NOT_ENABLED, NOT_ENABLED),
+        ("fake", (), fake, None, Reason.INVALID_SIGNATURE),
+    ):
+        request = told.request(mine, "carol", 1, justification)
+        yield f"justified-{name}", (*before, Propose(request)), proposable
+        yield f"justified-{name}-arrives", (*before, Propose(request), *everywhere(told, request, ["v1"])), answer
+        forged, refused = spoiled(request), Reason.INVALID_SIGNATURE if name != "not-cast" else NOT_ENABLED
+        yield f"justified-{name}-forged", (*before, *everywhere(told, forged, ["v1"])), refused

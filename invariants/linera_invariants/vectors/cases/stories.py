@@ -13,8 +13,8 @@ from linera_invariants.forgeries import flipped
 from linera_invariants.schemes import SCHEMES
 from linera_invariants.vectors.model import Case
 from linera_invariants.vectors.replay import Input, take
-from linera_reference.application import Balance, Credit, Token, transfer
-from linera_reference.block import Block, Execute, ExecutedBlock, Receive, Request, Transaction, sign_request
+from linera_reference.application import Application, Balance, Credit, Token, transfer
+from linera_reference.block import Block, Execute, ExecutedBlock, Receive, Transaction
 from linera_reference.certificate import Certificate, Kind, VotePayload, sign_vote
 from linera_reference.chain import Chain
 from linera_reference.client import next_block, receive_waiting
@@ -27,7 +27,9 @@ from linera_reference.identifiers import ChainId
 from linera_reference.messages import Message, User
 from linera_reference.notation import PublicKey, Signature
 from linera_reference.outbox import UpdateRecipient
+from linera_reference.ownership import Owner, Owners
 from linera_reference.rejections import Accepted, Outcome, Reason
+from linera_reference.request import Request, sign_request
 from linera_reference.rules import BASELINE, Rules
 from linera_reference.validator import (
     Genesis,
@@ -38,11 +40,12 @@ from linera_reference.validator import (
     genesis_validator,
 )
 
-from .support import key, signer
+from .support import key, set_of, signer
 
 QUORUM: Final = ("v1", "v2", "v3")
 ALICE, BOB, STRANGE = (0,), (1,), (9,)
 """Chains: two of genesis, and one that nobody knows."""
+TOKEN: Final = Token()
 NOWHERE: Final = bytes(32)
 """A hash of nothing that there is."""
 
@@ -143,15 +146,21 @@ class Story:
         """Return the block with what its execution yields here."""
         return execute_block(self.context, self.chain(block.chain_id), block).executed
 
-    def request(self, block: Block, owner: str = "alice", round: int = 0) -> Request:
+    def request(
+        self, block: Block, owner: str = "alice", round: int = 0, justification: Certificate | None = None
+    ) -> Request:
         """Return a block signed by its proposer."""
-        return sign_request(self.context.scheme, signer(owner, self.scheme), block, round)
+        return sign_request(self.context.scheme, signer(owner, self.scheme), block, round, justification)
 
     def certificate(self, block: Block | ExecutedBlock, voters: Iterable[str] = QUORUM, **changes: Any) -> Certificate:
         """Return a certificate with genuine signatures of validators on whatever it says."""
         executed = self.executed(block) if isinstance(block, Block) else block
         blank = evolve(Certificate(executed, Kind.CONFIRMED, 0, ()), **changes)
         return evolve(blank, signatures=tuple(self.signature(blank, voter) for voter in voters))
+
+    def validated(self, block: Block | ExecutedBlock, round: int = 0, voters: Iterable[str] = QUORUM) -> Certificate:
+        """Return a validated certificate."""
+        return self.certificate(block, voters, kind=Kind.VALIDATED, round=round)
 
     def signature(self, certificate: Certificate, voter: str) -> tuple[PublicKey, Signature]:
         """Return the genuine signature of a validator on a certificate."""
@@ -210,19 +219,30 @@ def story(
     tracks_inactive: bool = False,
     name: str | None = "v1",
     weights: Iterable[int] = (1, 1, 1, 1),
-    chains: Mapping[str, tuple[ChainId, int]] = MappingProxyType({"alice": (ALICE, 100), "bob": (BOB, 10)}),
+    chains: Mapping[str, tuple[ChainId, Any]] = MappingProxyType({"alice": (ALICE, 100), "bob": (BOB, 10)}),
+    application: Application = TOKEN,
 ) -> Story:
     """Begin at genesis: alice owns chain 0 with 100 tokens, bob chain 1 with 10, if nothing else is said."""
     members = ((key(f"v{number}", scheme), weight) for number, weight in enumerate(weights, 1))
-    context = Context(SCHEMES[scheme], Token(), make_committee(members), rules, tracks_inactive)
+    context = Context(SCHEMES[scheme], application, make_committee(members), rules, tracks_inactive)
     genesis = genesis_of(context, scheme, chains)
     return Story(scheme, context, genesis, genesis_validator(genesis), name)
 
 
-def genesis_of(context: Context, scheme: str, chains: Mapping[str, tuple[ChainId, int]]) -> Genesis:
-    """Return a genesis configuration: per owner a chain and its balance."""
-    found = (GenesisChain(i, key(owner, scheme), Balance(n)) for owner, (i, n) in chains.items())
+def genesis_of(context: Context, scheme: str, chains: Mapping[str, tuple[ChainId, Any]]) -> Genesis:
+    """Return a genesis configuration: per owner a chain and its state, a number for a balance of tokens."""
+    found = (
+        GenesisChain(i, owner_of(names, scheme), Balance(state) if isinstance(state, int) else state)
+        for names, (i, state) in chains.items()
+    )
     return Genesis(context.committee, tuple(found))
+
+
+def owner_of(names: str, scheme: str = "ed25519") -> Owner:
+    """Return one key, or of names with a + the set of their keys."""
+    if "+" not in names:
+        return key(names, scheme)
+    return Owners(set_of(*(key(name, scheme) for name in names.split("+") if name)))
 
 
 def message(sent: Certificate, index: int = 0, **changes: Any) -> Message:

@@ -5,12 +5,16 @@ from functools import cache
 from hashlib import sha3_256
 from typing import Any, Final
 
+from attrs import evolve
 from immutables import Map
 
 from linera_invariants.schemes import SCHEMES
-from linera_invariants.vectors.model import Case
+from linera_invariants.vectors.model import Case, forms_of, last_answer
+from linera_invariants.vectors.operations import perform
+from linera_invariants.vectors.table import OPERATIONS
 from linera_reference.block import Block, CloseChain, ExecutedBlock
 from linera_reference.committee import Committee, make_committee
+from linera_reference.containers import Set
 from linera_reference.crypto import Signer, make_signer
 from linera_reference.notation import Hash, PublicKey
 from linera_reference.rejections import Reason
@@ -38,6 +42,11 @@ def key(name: str, scheme: str = "ideal") -> PublicKey:
 def digest(name: str) -> Hash:
     """Return a hash that stands for something that is not looked at."""
     return sha3_256(f"vector hash::{name}".encode()).digest()
+
+
+def set_of(*items: Any) -> Set[Any]:
+    """Return a set."""
+    return Set(Map((item, True) for item in items))
 
 
 def committee_of(scheme: str = "ideal", /, **weights: int) -> Committee:
@@ -76,6 +85,18 @@ def caller(operation: str, *clauses: str, **fixed: Any) -> Callable[..., Case]:
 def expected(outcome: Any) -> dict[str, Any]:
     """Return what a case expects: a reason, or else a result."""
     return {"reason_" if isinstance(outcome, Reason) else "gives_": outcome}
+
+
+def ended(case: Case) -> Case:
+    """Expect what the reference answers: of a run that was recorded, or of an enumeration."""
+    called = OPERATIONS[case.operation]
+    rejected = last_answer(called, perform(called, forms_of(called, case.arguments))).get("rejected")
+    return evolve(case, reason=None if rejected is None else Reason[rejected])
+
+
+def enumerated(case: Case) -> Case:
+    """Take the answer to an enumerated input from the reference."""
+    return ended(evolve(case, source="enumeration"))
 
 
 def accumulated(subject: str, steps: int, *clauses: str) -> Iterator[Case]:

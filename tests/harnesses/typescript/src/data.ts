@@ -1,8 +1,8 @@
 // The data types of the protocol, arguments and variants in the order of the table of WP-2.3-DATA-TYPE.
 
 import {
-  boolean, byteString, enumeration, fixed, map, option, pair, record, sequence, set, structure, u32, u64, u128, union,
-  type Of, type Type,
+  boolean, byteString, bytesOr, enumeration, fixed, map, option, pair, record, sequence, set, structure, u32, u64, u128,
+  union, type Of, type Type,
 } from "./types.js";
 
 // A data type has a marker, which keeps hashes and signatures of different data types apart.
@@ -37,7 +37,9 @@ export const ChangeKey = data("ChangeKey", { owner: key });
 export const CloseChain = data("CloseChain", {});
 export const Execute = data("Execute", { operation: byteString });
 export const Receive = data("Receive", { message: Message });
-export const transaction = union({ OpenChain, ChangeKey, CloseChain, Execute, Receive });
+export const AddOwner = data("AddOwner", { owner: key });
+export const RemoveOwner = data("RemoveOwner", { owner: key });
+export const transaction = union({ OpenChain, ChangeKey, CloseChain, Execute, Receive, AddOwner, RemoveOwner });
 
 export const Block = data("Block", {
   chain_id: chainId,
@@ -57,9 +59,6 @@ export const ExecutedBlock = data("ExecutedBlock", {
 export type ExecutedBlock = Of<typeof ExecutedBlock>;
 
 export const BlockAndRound = data("BlockAndRound", { block: Block, round: u32 });
-export const Request = data("Request", { block: Block, round: u32, owner: key, signature });
-export type Request = Of<typeof Request>;
-
 export const kind = enumeration("VALIDATED", "CONFIRMED");
 
 export const VotePayload = data("VotePayload", { kind, block_hash: hashValue, round: u32 });
@@ -75,13 +74,28 @@ export const Certificate = data("Certificate", {
 });
 export type Certificate = Of<typeof Certificate>;
 
+// WP-2.9-JUSTIFICATION: a later validated certificate, where locks are to be released.
+export const Request = data("Request", {
+  block: Block,
+  round: u32,
+  owner: key,
+  signature,
+  justification: option(Certificate),
+});
+export type Request = Of<typeof Request>;
+
+// WP-2.9-OWNERS.
+export const Owners = data("Owners", { keys: set(key) });
+export const owner = bytesOr(key, { Owners });
+export type Owner = Of<typeof owner>;
+
 // WP-A.1-CURSOR.
 export const Cursor = data("Cursor", { height: u64, index: u32 });
 export type Cursor = Of<typeof Cursor>;
 
 export const ChainState = data("ChainState", {
   created: boolean,
-  owner: option(key),
+  owner: option(owner),
   tx_count: u64,
   state: byteString,
   consumed: map(chainId, Cursor),
@@ -106,6 +120,17 @@ export const Burn = data("Burn", { amount: u128 });
 export const TokenOperation = data("TokenOperation", { action: union({ Transfer, Burn }) });
 export const Credit = data("Credit", { amount: u128 });
 
+// WP-4.6-SWAP.
+export const Asset = data("Asset", { token: u32, amount: u128 });
+export const Deposit = data("Deposit", { home: chainId, asset: Asset, wanted: Asset });
+export const Holdings = data("Holdings", { balances: map(u32, u128), deposits: map(key, Deposit) });
+export const PutIn = data("PutIn", { swap: chainId, depositor: key, asset: Asset, wanted: Asset });
+export const Conclude = data("Conclude", { confirm: boolean });
+export const SwapOperation = data("SwapOperation", { action: union({ PutIn, Conclude }) });
+export const Deposited = data("Deposited", { depositor: key, asset: Asset, wanted: Asset });
+export const Paid = data("Paid", { asset: Asset });
+export const SwapMessage = data("SwapMessage", { event: union({ Deposited, Paid }) });
+
 // WP-2.3-HASH: for its check values only.
 export const Root = data("Root", { index: u32 });
 export const Child = data("Child", { parent: hashValue, height: u64, index: u32 });
@@ -115,7 +140,8 @@ export const DATA_TYPES: ReadonlyMap<string, DataType<any>> = new Map(
   [
     Block, OpenChain, ChangeKey, CloseChain, Execute, Receive, Message, Create, User, OutgoingMessage, ExecutedBlock,
     BlockAndRound, Request, VotePayload, Vote, Certificate, ChainState, UpdateRecipient, ConfirmUpdatedRecipient,
-    Cursor, Balance, Transfer, Burn, TokenOperation, Credit, Root, Child, ChainDescription,
+    Cursor, Balance, Transfer, Burn, TokenOperation, Credit, Root, Child, ChainDescription, AddOwner, RemoveOwner,
+    Owners, Asset, Deposit, Holdings, PutIn, Conclude, SwapOperation, Deposited, Paid, SwapMessage,
   ].map((type) => [type.marker, type]),
 );
 
@@ -154,3 +180,19 @@ export type Outbox = Of<typeof outbox>;
 
 export const counters = map(u64, u64);
 export type Counters = Of<typeof counters>;
+
+// What a node remembers of the height in progress: the round of the last proposal, and the lock (WP-2.9-LOCK).
+export const rounds = record({ last: u32, locked: option(Certificate) });
+export type Rounds = Of<typeof rounds>;
+
+export const roundInfo = record({ chain_id: chainId, next_height: u64, pending: option(ExecutedBlock), rounds });
+export type RoundInfo = Of<typeof roundInfo>;
+
+// The parameters of every transition.
+export const context = structure({
+  scheme: enumeration("ed25519", "ideal"),
+  application: enumeration("token", "swap"),
+  committee,
+  rules: structure({ quorum: quorumRule, anticipation: enumeration("WHOLE_INBOX", "THIS_PROPOSAL") }),
+  tracks_inactive: boolean,
+});

@@ -13,10 +13,12 @@ import * as identifiers from "./identifiers.js";
 import * as inbox from "./inbox.js";
 import * as orderedInbox from "./ordered-inbox.js";
 import * as outbox from "./outbox.js";
+import * as owners from "./owners.js";
 import { Rejection } from "./reasons.js";
+import * as rounds from "./rounds.js";
 import * as signatures from "./signatures.js";
 import {
-  boolean, byteString, decode, enumeration, nothing, option, pair, sequence, set, structure, u32, u64,
+  boolean, byteString, decode, enumeration, nothing, nullable, option, pair, sequence, set, structure, triple, u32, u64,
   type Formed, type Of,
 } from "./types.js";
 
@@ -49,6 +51,9 @@ const SCHEMES = { ed25519: signatures.ed25519, ideal: signatures.ideal };
 const scheme = enumeration("ed25519", "ideal");
 
 const dataType = enumeration(...data.DATA_TYPES.keys());
+const anyOwner = option(data.owner);
+const pending = option(data.ExecutedBlock);
+const reason: Formed<string> = { toForm: (name) => name, fromForm: (form) => string(form, /^[A-Z_]+$/) };
 const subject = enumeration(...SUBJECTS.keys());
 
 // An operation whose meaning depends on what one of its arguments names.
@@ -87,9 +92,10 @@ export const OPERATIONS: Record<string, Operation> = {
       (given) => SCHEMES[given.scheme].verify(given.public_key, type, given.value, given.signature),
     )),
   sign_request: operation(
-    { scheme, owner: data.signer, block: data.Block, round: u32 },
+    { scheme, owner: data.signer, block: data.Block, round: u32, justification: option(Certificate) },
     data.Request,
-    (given) => signatures.signRequest(SCHEMES[given.scheme], given.owner, given.block, given.round),
+    ({ scheme, owner, block, round, justification }) =>
+      signatures.signRequest(SCHEMES[scheme], owner, block, round, justification),
   ),
   request_is_authentic: operation({ scheme, request: data.Request }, boolean, (given) =>
     signatures.requestIsAuthentic(SCHEMES[given.scheme], given.request)),
@@ -203,4 +209,44 @@ export const OPERATIONS: Record<string, Operation> = {
     outbox.countDown(given.counters, given.height)),
   delivered_up_to: operation({ counters: data.counters, height: u64 }, boolean, (given) =>
     outbox.deliveredUpTo(given.counters, given.height)),
+
+  // Owners.
+  keys_of: operation({ owner: anyOwner }, set(key), (given) => owners.keysOf(given.owner)),
+  owns: operation({ owner: anyOwner, key }, boolean, (given) => owners.owns(given.owner, given.key)),
+  check_owner: operation({ owner: data.owner }, nothing, (given) => owners.checkOwner(given.owner)),
+  add_owner: operation({ owner: anyOwner, key }, data.Owners, (given) => opened(owners.addOwner(given.owner, given.key))),
+  remove_owner: operation({ owner: anyOwner, key }, data.Owners, (given) =>
+    opened(owners.removeOwner(given.owner, given.key))),
+  may_propose: operation({ owner: anyOwner, chosen: nullable(set(key)), key }, boolean, (given) =>
+    owners.mayPropose(given.owner, given.chosen, given.key)),
+  check_proposer: operation({ owner: anyOwner, chosen: nullable(set(key)), proposer: key }, nothing, (given) =>
+    owners.checkProposer(given.owner, given.chosen, given.proposer)),
+
+  // Rounds.
+  current_round: operation({ rounds: data.rounds }, u32, (given) => rounds.currentRound(given.rounds)),
+  binding_lock: operation({ rounds: data.rounds, justification: option(Certificate) }, option(Certificate), (given) =>
+    rounds.bindingLock(given.rounds, given.justification)),
+  accepted_before: operation({ pending, rounds: data.rounds, request: data.Request }, pending, (given) =>
+    rounds.acceptedBefore(given.pending, given.rounds, given.request)),
+  lock_after: operation({ rounds: data.rounds, certificate: Certificate }, Certificate, (given) =>
+    rounds.lockAfter(given.rounds, given.certificate)),
+  check_proposal: operation({ owner: anyOwner, pending, rounds: data.rounds, request: data.Request }, pending, (given) =>
+    rounds.checkProposal(given.owner, given.pending, given.rounds, given.request)),
+  proposal_kind: operation({ owner: anyOwner }, data.kind, (given) => rounds.proposalKind(given.owner)),
+  check_validated_kind: operation({ owner: anyOwner }, nothing, (given) => rounds.checkValidatedKind(given.owner)),
+  check_validated: operation({ context: data.context, certificate: Certificate }, nothing, ({ context, certificate }) =>
+    rounds.checkValidated(SCHEMES[context.scheme], context.committee, certificate, context.rules.quorum)),
+  standing_ballot: operation(
+    { owner: anyOwner, pending, rounds: data.rounds },
+    nullable(triple(data.kind, data.ExecutedBlock, u32)),
+    (given) => rounds.standingBallot(given.owner, given.pending, given.rounds),
+  ),
+  first_free: operation({ info: data.roundInfo }, u64, (given) => rounds.firstFree(given.info)),
+  first_free_after: operation({ reason, round: option(u64) }, option(u64), (given) =>
+    rounds.firstFreeAfter(given.reason, given.round)),
 };
+
+function opened(owner: data.Owner): Of<typeof data.Owners> {
+  if (typeof owner === "string") throw new Error("several owners were expected");
+  return owner.Owners;
+}

@@ -1,7 +1,9 @@
 // WP-2.3-SIGN: Ed25519, and the ideal scheme that models use.
 
 import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
-import { BlockAndRound, type Block, type DataType, type Request, type Signer } from "./data.js";
+import {
+  BlockAndRound, type Block, type Certificate, type DataType, type Request, type Signer,
+} from "./data.js";
 import type { Hex } from "./encoding.js";
 import { hash, markedBytes } from "./hashing.js";
 
@@ -48,9 +50,12 @@ export const ideal: Scheme = {
   },
 };
 
-// WP-2.4-BLOCK: how an owner authenticates a block for a round.
-export function signRequest(scheme: Scheme, owner: Signer, block: Block, round: bigint): Request {
-  return { block, round, owner: owner.public_key, signature: scheme.sign(owner, BlockAndRound, { block, round }) };
+// WP-2.4-BLOCK: how an owner authenticates a block for a round; a justification speaks for itself.
+export function signRequest(
+  scheme: Scheme, owner: Signer, block: Block, round: bigint, justification: Certificate | null,
+): Request {
+  const signature = scheme.sign(owner, BlockAndRound, { block, round });
+  return { block, round, owner: owner.public_key, signature, justification };
 }
 
 export function requestIsAuthentic(scheme: Scheme, { block, round, owner, signature }: Request): boolean {

@@ -108,10 +108,27 @@ export function members<T>(type: Formed<T>, values: readonly T[]): Members<T> {
   return new Map(values.map((value) => [textOf(type, value), value]));
 }
 
-export function set<T>(member: Formed<T>): Formed<Members<T>> {
+export function set<T>(member: Type<T>): Type<Members<T>> {
   return {
+    encode: (value) => lengthBytes(BigInt(value.size)) + [...value.values()].map(member.encode).sort().join(""),
+    read(bytes) {
+      const next = increasing(member);
+      return members(member, Array.from({ length: bytes.length() }, () => next(bytes)));
+    },
     toForm: (value) => sortedByText([...value.values()].map(member.toForm), (form) => form),
     fromForm: (form) => members(member, items(form).map(member.fromForm)),
+  };
+}
+
+// Reads keys or members one after the other, each larger than the one before.
+function increasing<T>(type: Type<T>): (bytes: Reader) => T {
+  let last: Hex | undefined;
+  return (bytes) => {
+    const value = type.read(bytes);
+    const encoded = type.encode(value);
+    require(last === undefined || last < encoded, "UNSORTED_MAP");
+    last = encoded;
+    return value;
   };
 }
 
@@ -132,12 +149,28 @@ export function pair<A, B>(first: Type<A>, second: Type<B>): Type<[A, B]> {
   };
 }
 
+export function triple<A, B, C>(first: Formed<A>, second: Formed<B>, third: Formed<C>): Formed<[A, B, C]> {
+  return {
+    toForm: ([a, b, c]) => [first.toForm(a), second.toForm(b), third.toForm(c)],
+    fromForm(form) {
+      const [a, b, c] = items(form);
+      return [first.fromForm(a), second.fromForm(b), third.fromForm(c)];
+    },
+  };
+}
+
+export function nullable<T>(type: Formed<T>): Formed<T | null> {
+  return {
+    toForm: (value) => (value === null ? null : type.toForm(value)),
+    fromForm: (form) => (form === null ? null : type.fromForm(form)),
+  };
+}
+
 export function option<T>(type: Type<T>): Type<T | null> {
   return {
     encode: (value) => (value === null ? "00" : "01" + type.encode(value)),
     read: (bytes) => (readTag(bytes, 2) === 0 ? null : type.read(bytes)),
-    toForm: (value) => (value === null ? null : type.toForm(value)),
-    fromForm: (form) => (form === null ? null : type.fromForm(form)),
+    ...nullable(type),
   };
 }
 
@@ -150,14 +183,8 @@ export function map<K, V>(key: Type<K>, value: Type<V>): Type<[K, V][]> {
       return lengthBytes(BigInt(entries.length)) + encoded.flat().join("");
     },
     read(bytes) {
-      let last: Hex | undefined;
-      return Array.from({ length: bytes.length() }, () => {
-        const k = key.read(bytes);
-        const encoded = key.encode(k);
-        require(last === undefined || last < encoded, "UNSORTED_MAP");
-        last = encoded;
-        return [k, value.read(bytes)];
-      });
+      const next = increasing(key);
+      return Array.from({ length: bytes.length() }, () => [next(bytes), value.read(bytes)]);
     },
     toForm: (entries) => sortedByText(entries.map(entry.toForm), (form) => items(form)[0]!),
     fromForm: (form) => items(form).map(entry.fromForm),
@@ -224,6 +251,19 @@ export function union<T extends Record<string, Type<any>>>(variants: T): Type<Ch
       const [name, type, value] = opened(fields(form));
       return closed(name, type.fromForm(value));
     },
+  };
+}
+
+// A union whose first variant is a byte string: it stays as it is in the form.
+export function bytesOr<T extends Record<string, Type<any>>>(bytes: Type<Hex>, variants: T): Type<Hex | Choice<T>> {
+  const all = union({ bytes, ...variants });
+  const wrapped = (value: any) => (typeof value === "string" ? { bytes: value } : value);
+  const bare = (value: any) => ("bytes" in value ? value.bytes : value);
+  return {
+    encode: (value) => all.encode(wrapped(value)),
+    read: (reader) => bare(all.read(reader)),
+    toForm: (value) => bare(all.toForm(wrapped(value))),
+    fromForm: (form) => bare(all.fromForm(wrapped(form))),
   };
 }
 

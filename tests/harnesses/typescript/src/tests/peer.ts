@@ -64,6 +64,12 @@ const map = (keys: Peer, values: Peer): Peer => ({
   },
 });
 
+// Members sorted by their form: the bytes of a key.
+const setOfKeys: Peer = {
+  bcs: bcs.vector(key.bcs).transform({ input: (form: any) => [...form].sort(), output: (items) => [...items] }),
+  draw: (from) => [...new Set(Array.from({ length: from.below(6) }, () => key.draw(from)))],
+};
+
 const record = (name: string, shape: Record<string, Peer>): Peer => ({
   bcs: bcs.struct(name, Object.fromEntries(Object.entries(shape).map(([field, peer]) => [field, peer.bcs]))),
   draw: (from) => Object.fromEntries(Object.entries(shape).map(([field, peer]) => [field, peer.draw(from)])),
@@ -96,7 +102,11 @@ const ChangeKey = record("ChangeKey", { owner: key });
 const CloseChain = record("CloseChain", {});
 const Execute = record("Execute", { operation: byteString });
 const Receive = record("Receive", { message: Message });
-const transaction = union("Transaction", { OpenChain, ChangeKey, CloseChain, Execute, Receive });
+const AddOwner = record("AddOwner", { owner: key });
+const RemoveOwner = record("RemoveOwner", { owner: key });
+const transaction = union("Transaction", {
+  OpenChain, ChangeKey, CloseChain, Execute, Receive, AddOwner, RemoveOwner,
+});
 const Block = record("Block", {
   chain_id: chainId,
   height: u64,
@@ -121,18 +131,40 @@ const Cursor = record("Cursor", { height: u64, index: u32 });
 
 const Transfer = record("Transfer", { recipient: chainId, amount: u128 });
 const Burn = record("Burn", { amount: u128 });
+const Asset = record("Asset", { token: u32, amount: u128 });
+const Deposit = record("Deposit", { home: chainId, asset: Asset, wanted: Asset });
+const PutIn = record("PutIn", { swap: chainId, depositor: key, asset: Asset, wanted: Asset });
+const Conclude = record("Conclude", { confirm: boolean });
+const Deposited = record("Deposited", { depositor: key, asset: Asset, wanted: Asset });
+const Paid = record("Paid", { asset: Asset });
+const Owners = record("Owners", { keys: setOfKeys });
+const tagged = union("Owner", { key, Owners });
+const owner: Peer = {
+  bcs: tagged.bcs.transform({
+    input: (form: any) => (typeof form === "string" ? { key: form } : form),
+    output: (form: any) => ("key" in form ? form.key : form),
+  }),
+  draw(from) {
+    const form: any = tagged.draw(from);
+    return "key" in form ? form.key : form;
+  },
+};
 const Root = record("Root", { index: u32 });
 const Child = record("Child", { parent: hash, height: u64, index: u32 });
 
 export const PEERS: Record<string, Peer> = {
   Block, OpenChain, ChangeKey, CloseChain, Execute, Receive, Message, Create, User, OutgoingMessage, ExecutedBlock,
-  VotePayload, Certificate, Cursor, Transfer, Burn, Root, Child,
+  VotePayload, Certificate, Cursor, Transfer, Burn, Root, Child, AddOwner, RemoveOwner, Asset, Deposit, PutIn, Conclude,
+  Deposited, Paid, Owners,
   BlockAndRound: record("BlockAndRound", { block: Block, round: u32 }),
-  Request: record("Request", { block: Block, round: u32, owner: key, signature }),
+  Request: record("Request", { block: Block, round: u32, owner: key, signature, justification: option(Certificate) }),
+  Holdings: record("Holdings", { balances: map(u32, u128), deposits: map(key, Deposit) }),
+  SwapOperation: record("SwapOperation", { action: union("SwapAction", { PutIn, Conclude }) }),
+  SwapMessage: record("SwapMessage", { event: union("SwapEvent", { Deposited, Paid }) }),
   Vote: record("Vote", { payload: VotePayload, validator: key, signature }),
   ChainState: record("ChainState", {
     created: boolean,
-    owner: option(key),
+    owner: option(owner),
     tx_count: u64,
     state: byteString,
     consumed: map(chainId, Cursor),

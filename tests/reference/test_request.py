@@ -1,13 +1,15 @@
-"""Requests: a block and its round, signed by the proposer."""
+"""Requests: a block and its round, signed by the proposer, and what justifies it."""
 
 import pytest
 from attrs import evolve
-from support import BOTH, IDEAL, digest, key, refused, signer
+from support import BOTH, IDEAL, certify, digest, key, network, refused, signer
 
-from linera_reference.block import Block, BlockAndRound, CloseChain, Request, request_is_authentic, sign_request
+from linera_reference.block import Block, CloseChain, ExecutedBlock
+from linera_reference.certificate import Certificate, Kind
 from linera_reference.crypto import Scheme
 from linera_reference.notation import MAX_U32, MAX_U64
 from linera_reference.rejections import Reason
+from linera_reference.request import BlockAndRound, Request, request_is_authentic, sign_request
 
 BLOCK = Block((0,), 3, digest("tip"), (CloseChain(),))
 
@@ -25,6 +27,22 @@ def test_a_request_is_signed_over_block_and_round(scheme: Scheme, round: int) ->
 @pytest.mark.clauses("WP-2.4-BLOCK")
 def test_the_round_is_zero_unless_said_otherwise() -> None:
     assert sign_request(IDEAL, signer("alice"), BLOCK).round == 0
+
+
+@pytest.mark.clauses("WP-2.4-BLOCK")
+@pytest.mark.parametrize("scheme", BOTH)
+def test_a_justification_goes_with_it_and_is_not_signed(scheme: Scheme) -> None:
+    """Whoever passes a request on may add, drop or replace it."""
+    alice = signer("alice", scheme)
+    lock = certify(network(scheme=scheme), ExecutedBlock(BLOCK, (), bytes(32)), kind=Kind.VALIDATED, round=2)
+    request = sign_request(scheme, alice, BLOCK, 3, lock)
+    assert request.justification is lock
+    assert sign_request(scheme, alice, BLOCK, 3).justification is None
+    others: tuple[Certificate | None, ...] = (None, evolve(lock, round=1), evolve(lock, signatures=()))
+    for other in others:
+        changed = evolve(request, justification=other)
+        assert request_is_authentic(scheme, changed)
+        assert changed == sign_request(scheme, alice, BLOCK, 3, other)
 
 
 @pytest.mark.clauses("WP-2.4-BLOCK")
