@@ -11,6 +11,7 @@ import z3
 from attrs import Factory, frozen
 
 from linera_invariants.processes import in_child, report
+
 from .models import constants, values, violated
 from .symbolic import conj
 from .timing import check_time
