@@ -26,7 +26,7 @@ from .vectors.operations import perform
 from .vectors.table import OPERATIONS
 
 FORMAT: Final = "linera-reference kills 1"
-MOST_SMOKE: Final = 200
+MOST_SMOKE: Final = 260
 SAMPLE: Final = 200
 MACHINE_EXAMPLES: Final = 10
 MACHINE_SEED: Final = 2023
