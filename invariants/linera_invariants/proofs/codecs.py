@@ -4,7 +4,7 @@ A codec knows its sort, packs a value, unpacks a term (forking on optionals and 
 numbers lie. Codecs follow the annotations of the core's records; ``opaque`` replaces a type by an uninterpreted sort.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
@@ -93,12 +93,18 @@ def members(kind: type[Enum]) -> Codec:
     return Codec(sort, lambda member: member.term if isinstance(member, SAtom) else table[member], unpack, _anything)
 
 
+@cache
+def apart(sort: z3.DatatypeSortRef, whole: z3.ExprRef) -> tuple[z3.ExprRef, ...]:
+    """Take a record apart; once, as the paths of a run meet the same terms."""
+    return tuple(sort.accessor(0, i)(whole) for i in range(sort.constructor(0).arity()))
+
+
 def joined(sort: z3.DatatypeSortRef, *parts: z3.ExprRef) -> z3.ExprRef:
     """Put the parts of a record together; if they are all parts of one, it is that one."""
     whole = parts[0].arg(0) if parts and z3.is_app(parts[0]) and parts[0].num_args() == 1 else None
     if whole is None or whole.sort() != sort:
         return sort.constructor(0)(*parts)
-    same = all(part.eq(sort.accessor(0, i)(whole)) for i, part in enumerate(parts))
+    same = all(part.eq(own) for part, own in zip(parts, apart(sort, whole), strict=True))
     return whole if same else sort.constructor(0)(*parts)
 
 
@@ -114,7 +120,9 @@ def records(kind: type, *opaque: tuple[str, Codec]) -> Codec:
     sorts = zip(names, codecs, strict=True)
     declared.declare(f"make_{label}", *((f"{label}_{name}", codec.sort) for name, codec in sorts))
     sort = declared.create()
-    parts = [(sort.accessor(0, i), codec) for i, codec in enumerate(codecs)]
+
+    def parts(x: z3.ExprRef) -> Iterator[tuple[z3.ExprRef, Codec]]:
+        return zip(apart(sort, x), codecs, strict=True)
 
     def pack(value: Any) -> z3.ExprRef:
         if isinstance(value, SAtom) and value.term.sort() == sort:
@@ -126,8 +134,8 @@ def records(kind: type, *opaque: tuple[str, Codec]) -> Codec:
     return Codec(
         sort,
         pack,
-        lambda x: kind(*(codec.unpack(part(x)) for part, codec in parts)),
-        lambda x: conj(*(valid for part, codec in parts if not z3.is_true(valid := codec.valid(part(x))))),
+        lambda x: kind(*(codec.unpack(part) for part, codec in parts(x))),
+        lambda x: conj(*(valid for part, codec in parts(x) if not z3.is_true(valid := codec.valid(part)))),
     )
 
 
@@ -203,5 +211,11 @@ def unknown(codec: Codec, name: str) -> Any:
 
 def unpacked(codec: Codec, value: Any) -> Any:
     """Return the value of a term, whose numbers are taken to lie in their ranges."""
-    assume(codec.valid(value))
+    assume(_in_range(codec, value))
     return codec.unpack(value)
+
+
+@cache
+def _in_range(codec: Codec, value: z3.ExprRef) -> z3.BoolRef:
+    """Say in which ranges the numbers of a term lie; once, as the paths of a run meet the same terms."""
+    return codec.valid(value)

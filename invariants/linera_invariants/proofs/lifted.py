@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import Callable, Iterator
+from functools import cache
 from inspect import unwrap
 from types import FunctionType
 from typing import Any, TypeAlias
@@ -53,9 +54,10 @@ Case: TypeAlias = tuple[z3.BoolRef, z3.BoolRef]
 
 
 def _collect(path: Path, claims: dict[str, list[Case]], reached: dict[str, list[z3.BoolRef]]) -> None:
+    under = cache(lambda count: conj(*path.conditions[:count]))  # on a path, conditions are added, and none is dropped
     for made in path.claims:
         cases = claims.setdefault(made.label, [])
         if not z3.is_true(z3.simplify(made.formula)):
-            cases.append((conj(*made.conditions), made.formula))
+            cases.append((under(len(made.conditions)), made.formula))
     for label, conditions in path.reached:
         reached.setdefault(label, []).append(conj(*conditions))

@@ -54,6 +54,7 @@ class Path:
     """One run: the decisions to replay, then those found; ``later`` are the alternatives left for other runs.
 
     ``taken`` tells which side of a condition, by its identity as a term, was taken: it is not asked for again.
+    ``told`` counts the events that the solver knows: it learns the others when it is asked, and many paths never ask.
     """
 
     prefix: tuple[bool, ...]
@@ -67,6 +68,7 @@ class Path:
     later: list[tuple[bool, ...]] = field(factory=list)
     names: dict[str, int] = field(factory=dict)
     inputs: dict[str, z3.ExprRef] = field(factory=dict)
+    told: int = 0
 
     @property
     def conditions(self) -> tuple[z3.BoolRef, ...]:
@@ -74,10 +76,15 @@ class Path:
         return tuple(event.formula for event in self.events)
 
     def add(self, formula: z3.BoolRef, assumed: bool) -> None:
-        """Go on under a condition. What speaks of all values prunes no path: looking for models of it takes long."""
+        """Go on under a condition."""
         self.events.append(Event(formula, assumed))
-        parts = [p for p in conjuncts(formula) if not has_quantifier(p)] if has_quantifier(formula) else [formula]
-        self.solver.add(*parts)
+
+    def tell(self) -> None:
+        """Tell the solver the news. What speaks of all values prunes no path: looking for models of it takes long."""
+        for formula in self.conditions[self.told :]:
+            parts = [p for p in conjuncts(formula) if not has_quantifier(p)] if has_quantifier(formula) else [formula]
+            self.solver.add(*parts)
+        self.told = len(self.events)
 
 
 _STACK: list[Path] = []
@@ -140,6 +147,7 @@ def _side(condition: z3.BoolRef, taken: bool) -> z3.BoolRef:
 
 
 def _feasible(path: Path, condition: z3.BoolRef) -> bool:
+    path.tell()
     return bool(str(path.solver.check(condition)) != "unsat")
 
 
