@@ -30,7 +30,7 @@ from .processes import in_child, interrupts_blocked, report
 from .sources import core_root, module_source, package
 
 SLOWER: Final = 20
-LEAST_SECONDS: Final = 2.0
+LEAST_SECONDS: Final = 5.0
 HANGS: Final = 2
 """After so many probes that do not end, a mutant is not run further."""
 MEMORY: Final = 4 << 30
