@@ -60,7 +60,6 @@ DOUBLE, BROKEN, UNFOUNDED = Offence
 # --- the charges -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 @pytest.mark.parametrize("round", [0, 3])
 @pytest.mark.parametrize("vote", [confirmed, validated])
 def test_two_votes_in_a_round_are_final(vote: Callable[..., Certificate], round: int):
@@ -70,14 +69,12 @@ def test_two_votes_in_a_round_are_final(vote: Callable[..., Certificate], round:
     assert convicted(CONTEXT.scheme, CONTEXT.committee, one, two) == {KEYS[2], KEYS[3]}
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 def test_two_outcomes_of_one_block_are_final():
     """Who validates a block has executed it; who confirms one has not."""
     assert said(validated(ONE, 0, 1), validated(FALSE, 5, 1), validated(ONE, 3)) == {DOUBLE: {1}}
     assert said(confirmed(ONE, 0, 1), confirmed(FALSE, 5, 1), validated(FALSE, 5)) == {}
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY", "WP-2.9-LOCK")
 def test_a_lock_is_left_for_a_block_that_was_validated_in_between():
     lock, vote = confirmed(ONE, 2, 1), validated(TWO, 5, 1)
     foundation = validated(ONE, 2)
@@ -89,7 +86,6 @@ def test_a_lock_is_left_for_a_block_that_was_validated_in_between():
     assert said(validated(TWO, 1, 1), foundation, lock) == {}
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 def test_a_later_outcome_is_answered_by_what_was_confirmed():
     """A lock binds to a block: who confirmed a false outcome that others validated may find the true one."""
     lock, vote = confirmed(FALSE, 0, 1), validated(ONE, 5, 1)
@@ -100,7 +96,6 @@ def test_a_later_outcome_is_answered_by_what_was_confirmed():
     assert said(confirmed(FALSE, 2, 1), vote, validated(FALSE, 1, 0, 2, 3))[BROKEN] == {1}
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY", "WP-2.9-FINAL-VOTE")
 def test_a_confirmation_rests_on_a_validated_certificate():
     vote = confirmed(ONE, 2, 1)
     assert said(vote) == {UNFOUNDED: {1}}
@@ -110,7 +105,6 @@ def test_a_confirmation_rests_on_a_validated_certificate():
     assert said(confirmed(ONE, 0, 1)) == {}
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 def test_a_fork_of_outcomes_charges_enough():
     """Two outcomes of one block are decided: who signed both validates, whether or not the earlier one was founded."""
     fork = confirmed(ONE, 0), confirmed(FALSE, 2, 1, 2, 3)
@@ -243,19 +237,16 @@ def forks_without_charge(seeds: range) -> tuple[int, int]:
     return forks, wrong
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 def test_nobody_who_follows_the_rules_is_charged_when_its_answers_are_published():
     assert honest_charged(range(60)) == []
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY", "WP-2.2-ACCOUNTABILITY")
 def test_two_decisions_charge_more_than_the_fault_bound_whatever_is_published():
     forks, wrong = forks_without_charge(range(60))
     assert forks > 100
     assert wrong == 0
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 def test_whoever_leaves_a_lock_without_a_justification_is_charged(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rules_of_rounds, "binding_lock", lambda _, justification: justification)
     assert honest_charged(range(30))

@@ -12,7 +12,6 @@ from linera_reference.committee import max_faulty
 PAGE = Path(__file__).parents[2] / "docs" / "permissioned.md"
 
 
-@pytest.mark.clauses("WP-2.9-LATENCY", "WP-3.3-CLAIM-6")
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_the_claims_hold_exactly(setting: Setting):
     claimed = CLAIMED[setting.owner]

@@ -79,7 +79,6 @@ def test_a_forged_signature_convicts_nobody():
     assert guilty(NETWORK, one, evolve(false, signatures=blamed)) == frozenset()
 
 
-@pytest.mark.clauses("WP-2.9-ACCOUNTABILITY")
 def test_another_round_is_no_excuse_unless_the_block_was_validated():
     one = cell(story().end, SLOW, ALICE).localized.certificates.since(0)[0]
     later = certify(NETWORK, forged(ALICE).executed, round=7)
